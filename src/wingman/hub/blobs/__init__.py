@@ -1,0 +1,1 @@
+"""Large bytes by content: the object store."""

@@ -1,0 +1,70 @@
+"""Large files in SQL."""
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from wingman.hub.database import BigId, insert_ignoring_known, metadata
+from wingman.hub.files.model import LargeFile
+from wingman.hub.repos.model import RepoId
+
+large_files = sa.Table(
+    "large_files",
+    metadata,
+    sa.Column("sha256", sa.LargeBinary(32), primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("blob_key", sa.String),
+    sa.Column("xet_hash", sa.String(64), index=True),
+)
+repo_files = sa.Table(
+    "repo_files",
+    metadata,
+    sa.Column("repo_id", BigId, sa.ForeignKey("repos.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("sha256", sa.LargeBinary(32), sa.ForeignKey("large_files.sha256"), primary_key=True, index=True),
+)
+
+
+def _file(row: sa.Row) -> LargeFile:
+    return LargeFile(sha256=row.sha256.hex(), size=row.size, blob_key=row.blob_key, xet_hash=row.xet_hash)
+
+
+class SqlLargeFiles:
+    """See `LargeFiles`."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def find(self, sha256: str) -> LargeFile | None:
+        query = sa.select(large_files).where(large_files.c.sha256 == bytes.fromhex(sha256))
+        row = self._connection.execute(query).first()
+        return None if row is None else _file(row)
+
+    def in_repo(self, repo_id: RepoId, sha256s: Iterable[str]) -> Mapping[str, LargeFile]:
+        found = {}
+        wanted = list({bytes.fromhex(sha256) for sha256 in sha256s})
+        for start in range(0, len(wanted), 400):
+            query = (
+                sa.select(large_files)
+                .join(repo_files, repo_files.c.sha256 == large_files.c.sha256)
+                .where(repo_files.c.repo_id == repo_id, large_files.c.sha256.in_(wanted[start : start + 400]))
+            )
+            found.update({row.sha256.hex(): _file(row) for row in self._connection.execute(query)})
+        return found
+
+    def by_xet_hash(self, repo_id: RepoId, xet_hash: str) -> LargeFile | None:
+        query = (
+            sa.select(large_files)
+            .join(repo_files, repo_files.c.sha256 == large_files.c.sha256)
+            .where(repo_files.c.repo_id == repo_id, large_files.c.xet_hash == xet_hash)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else _file(row)
+
+    def register(self, repo_id: RepoId, file: LargeFile) -> None:
+        key = bytes.fromhex(file.sha256)
+        row = {"sha256": key, "size": file.size, "blob_key": file.blob_key, "xet_hash": file.xet_hash}
+        insert_ignoring_known(self._connection, large_files, [row])
+        ways = {name: row[name] for name in ("blob_key", "xet_hash") if row[name] is not None}
+        if ways:
+            self._connection.execute(sa.update(large_files).where(large_files.c.sha256 == key).values(**ways))
+        insert_ignoring_known(self._connection, repo_files, [{"repo_id": repo_id, "sha256": key}])

@@ -1,0 +1,286 @@
+"""Repositories in SQL: keyset-indexed sorts, tags in a table of their own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from wingman.hub.access.model import Visibility
+from wingman.hub.accounts.model import NamespaceId
+from wingman.hub.accounts.sql import namespaces
+from wingman.hub.database import BigId, UtcTime, insert_ignoring_known, metadata
+from wingman.hub.repos.model import MoveTargetExists, PoolId, Repo, RepoExists, RepoFacts, RepoId, RepoKind
+from wingman.hub.repos.store import RepoFilter
+
+repos = sa.Table(
+    "repos",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("namespace_id", BigId, sa.ForeignKey("namespaces.id"), nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("pool_id", BigId, nullable=False),
+    sa.Column("private", sa.Boolean, nullable=False),
+    sa.Column("gated", sa.String, nullable=False, server_default=""),
+    sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("discussions_disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Column("head", sa.String(40)),
+    sa.Column("likes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("downloads", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("downloads_all_time", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("trending", sa.Float, nullable=False, server_default="0"),
+    sa.Column("card", sa.JSON, nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("pipeline_tag", sa.String),
+    sa.Column("library_name", sa.String),
+    sa.Column("sdk", sa.String),
+    sa.Column("used_bytes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.UniqueConstraint("kind", "key"),
+    sa.Index("ix_repos_trending", "kind", "trending", "id"),
+    sa.Index("ix_repos_updated", "kind", "updated_at", "id"),
+    sa.Index("ix_repos_created", "kind", "created_at", "id"),
+    sa.Index("ix_repos_downloads", "kind", "downloads", "id"),
+    sa.Index("ix_repos_likes", "kind", "likes", "id"),
+    sa.Index("ix_repos_namespace", "namespace_id", "kind"),
+    # An id names the pool of git objects: one that was used must never come back for another repository.
+    sqlite_autoincrement=True,
+)
+repo_aliases = sa.Table(
+    "repo_aliases",
+    metadata,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("repo_id", BigId, sa.ForeignKey("repos.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+repo_tags = sa.Table(
+    "repo_tags",
+    metadata,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("tag", sa.String, primary_key=True),
+    sa.Column("repo_id", BigId, sa.ForeignKey("repos.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+_SORT_COLUMNS: dict[str, sa.Column] = {
+    "trendingScore": repos.c.trending,
+    "lastModified": repos.c.updated_at,
+    "createdAt": repos.c.created_at,
+    "downloads": repos.c.downloads,
+    "likes": repos.c.likes,
+}
+_SELECT = sa.select(repos, namespaces.c.name.label("namespace")).join(
+    namespaces, namespaces.c.id == repos.c.namespace_id
+)
+
+
+def sort_value(repo: Repo, sort: str) -> float:
+    """The value by which `sort` orders a repository, as a keyset cursor carries it."""
+    value = {
+        "trendingScore": repo.trending,
+        "lastModified": repo.updated_at,
+        "createdAt": repo.created_at,
+        "downloads": repo.downloads,
+        "likes": repo.likes,
+    }[sort]
+    return value.timestamp() * 1000 if isinstance(value, datetime) else float(value)
+
+
+def to_repo(row: Any) -> Repo:
+    """A row of the select above as a value."""
+    return Repo(
+        id=RepoId(row.id),
+        kind=RepoKind(row.kind),
+        namespace_id=NamespaceId(row.namespace_id),
+        namespace=row.namespace,
+        name=row.name,
+        pool_id=PoolId(row.pool_id),
+        private=row.private,
+        gated=row.gated or None,
+        disabled=row.disabled,
+        discussions_disabled=row.discussions_disabled,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        head=row.head,
+        likes=row.likes,
+        downloads=row.downloads,
+        downloads_all_time=row.downloads_all_time,
+        trending=row.trending,
+        facts=RepoFacts(
+            card=row.card,
+            tags=tuple(row.tags),
+            pipeline_tag=row.pipeline_tag,
+            library_name=row.library_name,
+            sdk=row.sdk,
+            used_bytes=row.used_bytes,
+        ),
+    )
+
+
+def is_visible(visible_to: Visibility) -> sa.ColumnElement[bool]:
+    """`Visibility` as a condition on `repos`."""
+    if visible_to.everything:
+        return sa.true()
+    if not visible_to.namespace_ids:
+        return ~repos.c.private
+    return sa.or_(~repos.c.private, repos.c.namespace_id.in_(visible_to.namespace_ids))
+
+
+class SqlRepos:
+    """See `Repos`."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(
+        self, *, kind: RepoKind, namespace_id: NamespaceId, name: str, private: bool, created_at: datetime
+    ) -> Repo:
+        namespace = self._namespace(namespace_id)
+        key = f"{namespace}/{name}".lower()
+        try:
+            with self._connection.begin_nested():
+                result = self._connection.execute(
+                    sa.insert(repos).values(
+                        kind=kind.value,
+                        namespace_id=namespace_id,
+                        name=name,
+                        key=key,
+                        pool_id=0,
+                        private=private,
+                        created_at=created_at,
+                        updated_at=created_at,
+                        card={},
+                        tags=[],
+                    )
+                )
+        except sa.exc.IntegrityError as error:
+            raise RepoExists(kind, f"{namespace}/{name}") from error
+        repo_id = result.inserted_primary_key[0]
+        self._connection.execute(sa.update(repos).where(repos.c.id == repo_id).values(pool_id=repo_id))
+        # A name that once led elsewhere now means the new repository.
+        self._forget_alias(kind, key)
+        repo = self.by_id(RepoId(repo_id))
+        assert repo is not None
+        return repo
+
+    def find(self, kind: RepoKind, full_name: str) -> Repo | None:
+        key = full_name.lower()
+        row = self._connection.execute(_SELECT.where(repos.c.kind == kind.value, repos.c.key == key)).first()
+        if row is None:
+            alias = sa.select(repo_aliases.c.repo_id).where(
+                repo_aliases.c.kind == kind.value, repo_aliases.c.key == key
+            )
+            row = self._connection.execute(_SELECT.where(repos.c.id.in_(alias))).first()
+        return None if row is None else to_repo(row)
+
+    def by_id(self, repo_id: RepoId) -> Repo | None:
+        row = self._connection.execute(_SELECT.where(repos.c.id == repo_id)).first()
+        return None if row is None else to_repo(row)
+
+    def lock(self, repo_id: RepoId) -> None:
+        self._connection.execute(sa.select(repos.c.id).where(repos.c.id == repo_id).with_for_update())
+
+    def list(self, wanted: RepoFilter) -> Sequence[Repo]:
+        column = _SORT_COLUMNS[wanted.sort]
+        query = _SELECT.where(repos.c.kind == wanted.kind.value, is_visible(wanted.visible_to))
+        if wanted.namespace is not None:
+            query = query.where(namespaces.c.key == wanted.namespace.lower())
+        for word in wanted.search:
+            query = query.where(repos.c.key.contains(word.lower(), autoescape=True))
+        for tag in wanted.tags:
+            query = query.where(
+                sa.exists().where(
+                    repo_tags.c.repo_id == repos.c.id, repo_tags.c.kind == wanted.kind.value, repo_tags.c.tag == tag
+                )
+            )
+        if wanted.gated is not None:
+            query = query.where(repos.c.gated != "" if wanted.gated else repos.c.gated == "")
+        if wanted.after is not None:
+            value, repo_id = wanted.after
+            edge = sa.tuple_(sa.type_coerce(column, sa.Float), repos.c.id)
+            last = sa.tuple_(sa.literal(value, sa.Float), sa.literal(repo_id))
+            query = query.where(edge > last if wanted.ascending else edge < last)
+        order = (column.asc(), repos.c.id.asc()) if wanted.ascending else (column.desc(), repos.c.id.desc())
+        rows = self._connection.execute(query.order_by(*order).limit(wanted.limit))
+        return [to_repo(row) for row in rows]
+
+    def count(self, namespace_id: NamespaceId, kind: RepoKind, visible_to: Visibility) -> int:
+        query = (
+            sa.select(sa.func.count())
+            .select_from(repos)
+            .where(repos.c.namespace_id == namespace_id, repos.c.kind == kind.value, is_visible(visible_to))
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def set_head(self, repo_id: RepoId, *, head: str | None, facts: RepoFacts, updated_at: datetime) -> None:
+        self._update(
+            repo_id,
+            head=head,
+            card=dict(facts.card),
+            tags=list(facts.tags),
+            pipeline_tag=facts.pipeline_tag,
+            library_name=facts.library_name,
+            sdk=facts.sdk,
+            used_bytes=facts.used_bytes,
+            updated_at=updated_at,
+        )
+        kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()
+        self._connection.execute(sa.delete(repo_tags).where(repo_tags.c.repo_id == repo_id))
+        rows = [{"kind": kind, "tag": tag, "repo_id": repo_id} for tag in facts.tags]
+        insert_ignoring_known(self._connection, repo_tags, rows)
+
+    def set_updated(self, repo_id: RepoId, updated_at: datetime) -> None:
+        self._update(repo_id, updated_at=updated_at)
+
+    def update_settings(
+        self,
+        repo_id: RepoId,
+        *,
+        private: bool | None = None,
+        gated: str | None = None,
+        discussions_disabled: bool | None = None,
+    ) -> None:
+        given = {"private": private, "gated": gated, "discussions_disabled": discussions_disabled}
+        values = {name: value for name, value in given.items() if value is not None}
+        if values:
+            self._update(repo_id, **values)
+
+    def rename(self, repo: Repo, *, namespace_id: NamespaceId, name: str) -> Repo:
+        full_name = f"{self._namespace(namespace_id)}/{name}"
+        key, old_key = full_name.lower(), repo.full_name.lower()
+        try:
+            with self._connection.begin_nested():
+                self._update(repo.id, namespace_id=namespace_id, name=name, key=key)
+        except sa.exc.IntegrityError as error:
+            raise MoveTargetExists(repo.kind, full_name) from error
+        self._forget_alias(repo.kind, key)
+        if old_key != key:
+            self._connection.execute(
+                sa.insert(repo_aliases).values(kind=repo.kind.value, key=old_key, repo_id=repo.id)
+            )
+        moved = self.by_id(repo.id)
+        assert moved is not None
+        return moved
+
+    def delete(self, repo_id: RepoId) -> None:
+        self._connection.execute(sa.delete(repos).where(repos.c.id == repo_id))
+
+    def count_download(self, repo_id: RepoId) -> None:
+        self._update(
+            repo_id, downloads=repos.c.downloads + 1, downloads_all_time=repos.c.downloads_all_time + 1
+        )
+
+    def _namespace(self, namespace_id: NamespaceId) -> str:
+        return self._connection.execute(
+            sa.select(namespaces.c.name).where(namespaces.c.id == namespace_id)
+        ).scalar_one()
+
+    def _forget_alias(self, kind: RepoKind, key: str) -> None:
+        self._connection.execute(
+            sa.delete(repo_aliases).where(repo_aliases.c.kind == kind.value, repo_aliases.c.key == key)
+        )
+
+    def _update(self, repo_id: RepoId, **values: object) -> None:
+        self._connection.execute(sa.update(repos).where(repos.c.id == repo_id).values(**values))

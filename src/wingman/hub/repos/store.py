@@ -1,0 +1,75 @@
+"""The contract for repositories and their lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from wingman.hub.access.model import Visibility
+from wingman.hub.accounts.model import NamespaceId
+from wingman.hub.repos.model import Repo, RepoFacts, RepoId, RepoKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepoFilter:
+    """What a list asks for; every condition must hold. `sort` is one of `SORTS`, ties go by id, newest first."""
+
+    kind: RepoKind
+    visible_to: Visibility
+    search: tuple[str, ...] = ()
+    """Each a substring of `namespace/name`, upper and lower case alike."""
+    namespace: str | None = None
+    tags: tuple[str, ...] = ()
+    gated: bool | None = None
+    sort: str = "trendingScore"
+    ascending: bool = False
+    limit: int = 1000
+    after: tuple[float, int] | None = None
+    """Keyset cursor: sort value and id of the last row of the page before."""
+
+
+SORTS = ("trendingScore", "lastModified", "createdAt", "downloads", "likes")
+
+
+class Repos(Protocol):
+    """Repositories. Names compare without regard to case."""
+
+    def add(
+        self, *, kind: RepoKind, namespace_id: NamespaceId, name: str, private: bool, created_at: datetime
+    ) -> Repo:
+        """Raises `RepoExists`."""
+
+    def find(self, kind: RepoKind, full_name: str) -> Repo | None:
+        """By its name, or by one it had before a move (unless another repository has taken that name)."""
+
+    def by_id(self, repo_id: RepoId) -> Repo | None: ...
+
+    def lock(self, repo_id: RepoId) -> None:
+        """Hold the repository until the transaction ends, so that two commits to it follow one another."""
+
+    def list(self, wanted: RepoFilter) -> Sequence[Repo]: ...
+
+    def count(self, namespace_id: NamespaceId, kind: RepoKind, visible_to: Visibility) -> int: ...
+
+    def set_head(self, repo_id: RepoId, *, head: str | None, facts: RepoFacts, updated_at: datetime) -> None:
+        """`main` moved: keep what its new head says, and index its tags."""
+
+    def set_updated(self, repo_id: RepoId, updated_at: datetime) -> None: ...
+
+    def update_settings(
+        self,
+        repo_id: RepoId,
+        *,
+        private: bool | None = None,
+        gated: str | None = None,
+        discussions_disabled: bool | None = None,
+    ) -> None:
+        """Change what is not None; `gated` takes "", "auto" or "manual"."""
+
+    def rename(self, repo: Repo, *, namespace_id: NamespaceId, name: str) -> Repo:
+        """Raises `MoveTargetExists`. The old name keeps leading here."""
+
+    def delete(self, repo_id: RepoId) -> None:
+        """The repository, its refs and its index rows. Objects stay for the garbage collector."""
+
+    def count_download(self, repo_id: RepoId) -> None: ...

@@ -1,0 +1,64 @@
+"""The stores in SQL, put together: the one module that names every domain's tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import sqlalchemy as sa
+
+from wingman.hub.accounts.sql import SqlAccounts
+from wingman.hub.blobs.store import Blobs
+from wingman.hub.database import transaction
+from wingman.hub.events.sql import SqlEvents
+from wingman.hub.files.sql import SqlLargeFiles
+from wingman.hub.git.sql import SqlGit
+from wingman.hub.repos.sql import SqlRepos
+
+
+class SqlTransaction:
+    """See `Transaction`: every domain's store over one connection."""
+
+    def __init__(self, connection: sa.Connection, blobs: Blobs) -> None:
+        self.connection = connection
+        self._blobs = blobs
+
+    @cached_property
+    def accounts(self) -> SqlAccounts:
+        return SqlAccounts(self.connection)
+
+    @cached_property
+    def repos(self) -> SqlRepos:
+        return SqlRepos(self.connection)
+
+    @cached_property
+    def git(self) -> SqlGit:
+        return SqlGit(self.connection, self._blobs)
+
+    @cached_property
+    def files(self) -> SqlLargeFiles:
+        return SqlLargeFiles(self.connection)
+
+    @cached_property
+    def events(self) -> SqlEvents:
+        return SqlEvents(self.connection)
+
+
+class SqlStore:
+    """See `Store`."""
+
+    def __init__(self, engine: sa.Engine, blobs: Blobs) -> None:
+        self._engine = engine
+        self._blobs = blobs
+
+    @contextmanager
+    def read(self) -> Iterator[SqlTransaction]:
+        with transaction(self._engine, writes=False) as connection:
+            yield SqlTransaction(connection, self._blobs)
+
+    @contextmanager
+    def write(self) -> Iterator[SqlTransaction]:
+        with transaction(self._engine, writes=True) as connection:
+            yield SqlTransaction(connection, self._blobs)
+
+    def close(self) -> None:
+        self._engine.dispose()

@@ -1,0 +1,37 @@
+"""The contract that services work against: transactions over all domains' stores at once.
+
+One write transaction covers everything that must be true together, e.g. a commit's objects, its ref, the
+index rows and the event: an acknowledged commit is never half there.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from wingman.hub.accounts.store import Accounts
+from wingman.hub.events.store import Events
+from wingman.hub.files.store import LargeFiles
+from wingman.hub.git.store import Git
+from wingman.hub.repos.store import Repos
+
+
+class Transaction(Protocol):
+    """A consistent view of everything; its changes become true together, or not at all."""
+
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def repos(self) -> Repos: ...
+    @property
+    def git(self) -> Git: ...
+    @property
+    def files(self) -> LargeFiles: ...
+    @property
+    def events(self) -> Events: ...
+
+
+class Store(Protocol):
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A snapshot to read from. Writing in it is an error."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Committed when the block ends, undone when it raises."""
