@@ -41,7 +41,7 @@ def main() -> None:
 def declared_markers(project: dict) -> dict[str, str]:
     """Package -> environment marker, for the requirements that `pyproject.toml` limits to some platforms."""
     extras = project["optional-dependencies"].values()
-    declared = [Requirement(text) for text in [*project["dependencies"], *(r for extra in extras for r in extra)]]
+    declared = [Requirement(text) for texts in [project["dependencies"], *extras] for text in texts]
     return {canonicalize_name(wanted.name): str(wanted.marker) for wanted in declared if wanted.marker}
 
 
