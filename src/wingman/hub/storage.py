@@ -13,6 +13,7 @@ from wingman.hub.events.sql import SqlEvents
 from wingman.hub.files.sql import SqlLargeFiles
 from wingman.hub.git.sql import SqlGit
 from wingman.hub.repos.sql import SqlRepos
+from wingman.hub.signing.sql import SqlSecrets
 
 
 class SqlTransaction:
@@ -41,6 +42,10 @@ class SqlTransaction:
     @cached_property
     def events(self) -> SqlEvents:
         return SqlEvents(self.connection)
+
+    @cached_property
+    def secrets(self) -> SqlSecrets:
+        return SqlSecrets(self.connection)
 
 
 class SqlStore:

@@ -12,6 +12,7 @@ from wingman.hub.events.store import Events
 from wingman.hub.files.store import LargeFiles
 from wingman.hub.git.store import Git
 from wingman.hub.repos.store import Repos
+from wingman.hub.signing.store import Secrets
 
 
 class Transaction(Protocol):
@@ -27,6 +28,8 @@ class Transaction(Protocol):
     def files(self) -> LargeFiles: ...
     @property
     def events(self) -> Events: ...
+    @property
+    def secrets(self) -> Secrets: ...
 
 
 class Store(Protocol):

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from wingman.hub.access.model import Caller
 from wingman.hub.accounts.model import (
+    Membership,
     NamespaceId,
     Organization,
     Role,
@@ -173,6 +174,14 @@ class AccountService:
         """Raises `AccountMissing`."""
         with self._store.read() as tx:
             return tx.accounts.namespace(name)
+
+    def memberships(self, user_id: NamespaceId) -> Sequence[Membership]:
+        with self._store.read() as tx:
+            return tx.accounts.memberships(user_id)
+
+    def members(self, organization_id: NamespaceId) -> Sequence[tuple[User, Role]]:
+        with self._store.read() as tx:
+            return tx.accounts.members(organization_id)
 
     def ensure_first_admin(self) -> str | None:
         """On an empty Hub, make the user `admin` and return a first write token for it; else None."""

@@ -1,0 +1,1 @@
+"""Turning operations into commits; branches and tags."""

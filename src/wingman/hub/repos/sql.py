@@ -76,18 +76,6 @@ _SELECT = sa.select(repos, namespaces.c.name.label("namespace")).join(
 )
 
 
-def sort_value(repo: Repo, sort: str) -> float:
-    """The value by which `sort` orders a repository, as a keyset cursor carries it."""
-    value = {
-        "trendingScore": repo.trending,
-        "lastModified": repo.updated_at,
-        "createdAt": repo.created_at,
-        "downloads": repo.downloads,
-        "likes": repo.likes,
-    }[sort]
-    return value.timestamp() * 1000 if isinstance(value, datetime) else float(value)
-
-
 def to_repo(row: Any) -> Repo:
     """A row of the select above as a value."""
     return Repo(
@@ -267,9 +255,11 @@ class SqlRepos:
     def delete(self, repo_id: RepoId) -> None:
         self._connection.execute(sa.delete(repos).where(repos.c.id == repo_id))
 
-    def count_download(self, repo_id: RepoId) -> None:
+    def count_downloads(self, repo_id: RepoId, number: int) -> None:
         self._update(
-            repo_id, downloads=repos.c.downloads + 1, downloads_all_time=repos.c.downloads_all_time + 1
+            repo_id,
+            downloads=repos.c.downloads + number,
+            downloads_all_time=repos.c.downloads_all_time + number,
         )
 
     def _namespace(self, namespace_id: NamespaceId) -> str:

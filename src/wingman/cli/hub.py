@@ -1,0 +1,257 @@
+"""`wingman up`, `down`, `status` and `admin`: running a Hub and provisioning it."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wingman.settings import Settings, load_settings
+
+READY_TIMEOUT_S = 30.0
+
+_home = click.option("--home", type=click.Path(file_okay=False), help="Folder of the Hub. [~/.wingman]")
+_config = click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file with settings.")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHub:
+    """What `hub/running.json` in the home folder says about the process that serves it."""
+
+    pid: int
+    url: str
+
+    @property
+    def is_alive(self) -> bool:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def _note(settings: Settings) -> Path:
+    return settings.hub_folder / "running.json"
+
+
+def find_running(settings: Settings) -> RunningHub | None:
+    """The Hub that serves this home folder now, if there is one."""
+    try:
+        note = json.loads(_note(settings).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    running = RunningHub(note["pid"], note["url"])
+    return running if running.is_alive else None
+
+
+@click.command()
+@_home
+@_config
+@click.option("--host", help="Address to listen on. [127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one. [8080]")
+@click.option("--detach", is_flag=True, help="Start in the background and return when it is ready.")
+def up(home: str | None, config: Path | None, host: str | None, port: int | None, detach: bool) -> None:
+    """Start the Hub. The first start makes an administrator and says how to log in, once."""
+    settings = load_settings({"home": home, "host": host, "port": port}, config=config)
+    running = find_running(settings)
+    if running is not None:
+        if detach:
+            click.echo(f"A Hub is running already: {running.url}")
+            return
+        raise click.ClickException(f"A Hub serves this folder already: {running.url} (process {running.pid}).")
+    if detach:
+        _start_detached(settings, config)
+    else:
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    import uvicorn  # the server and everything behind it: only when it is really started
+
+    from wingman.hub.app import create_app, open_hub
+
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    listener = _listen(settings)
+    url = settings.public_url or f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}"
+    hub = open_hub(settings)
+    _introduce(hub, url)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(hub),
+            log_config=None,
+            access_log=False,
+            http="httptools",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=20,
+            server_header=False,
+            date_header=True,
+            h11_max_incomplete_event_size=1 << 16,
+        )
+    )
+    _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url}))
+    try:
+        server.run(sockets=[listener])
+    finally:
+        _note(settings).unlink(missing_ok=True)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Is something else using that port? Choose another one with --port."
+        ) from error
+    listener.listen(2048)
+    listener.set_inheritable(False)
+    return listener
+
+
+def _shown_host(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+
+
+def _introduce(hub: Any, url: str) -> None:
+    """Say where the Hub is and, on the very first start, how to get in."""
+    secret = hub.accounts.ensure_first_admin()
+    click.echo(f"Wingman is at {url}")
+    if secret is None:
+        return
+    link = f"{url}/login/first?token={secret}"
+    (hub.settings.home / "admin-token").write_text(secret + "\n")
+    (hub.settings.home / "admin-token").chmod(0o600)
+    click.echo(
+        "This is its first start. The administrator is called `admin`.\n"
+        f"  Set a password in the browser:  {link}\n"
+        f"  Use it from Python and hf:      export HF_ENDPOINT={url} HF_TOKEN={secret}\n"
+        f"The token is shown this once; it is also kept in {hub.settings.home / 'admin-token'}."
+    )
+    sys.stdout.flush()
+
+
+def _start_detached(settings: Settings, config: Path | None) -> None:
+    settings.hub_folder.mkdir(parents=True, exist_ok=True)
+    log_path = settings.hub_folder / "hub.log"
+    command = [sys.executable, "-m", "wingman.cli", "up", "--home", str(settings.home)]
+    command += ["--host", settings.host, "--port", str(settings.port)]
+    command += ["--config", str(config)] if config else []
+    with log_path.open("ab") as log, log_path.open("rb") as seen:
+        seen.seek(0, os.SEEK_END)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            running = find_running(settings)
+            if running is not None and _answers(running.url):
+                _repeat_introduction(seen.read().decode("utf-8", "replace"))
+                return
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+    raise click.ClickException(f"The Hub did not start; the end of {log_path} says why:\n{_tail(log_path)}")
+
+
+def _repeat_introduction(text: str) -> None:
+    """The child's first words (where it is, how to log in) are the user's answer; log lines are not."""
+    wanted = [line for line in text.splitlines() if not line[:4].isdigit()]
+    click.echo("\n".join(wanted))
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as response:
+            return response.status == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def _tail(path: Path, lines: int = 15) -> str:
+    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])
+
+
+@click.command()
+@_home
+@_config
+def down(home: str | None, config: Path | None) -> None:
+    """Stop the Hub that serves this home folder; transfers that are under way are finished first."""
+    running = find_running(load_settings({"home": home}, config=config))
+    if running is None:
+        click.echo("No Hub is running here.")
+        return
+    os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while running.is_alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if running.is_alive:
+        raise click.ClickException(f"The Hub (process {running.pid}) has not stopped after {READY_TIMEOUT_S:.0f} s.")
+    click.echo("The Hub has stopped.")
+
+
+@click.command()
+@_home
+@_config
+def status(home: str | None, config: Path | None) -> None:
+    """Say whether a Hub is running here, and where. Exit status 1 when none is."""
+    running = find_running(load_settings({"home": home}, config=config))
+    if running is None:
+        raise click.ClickException("No Hub is running here. Start one with: wingman up")
+    click.echo(f"Running at {running.url} (process {running.pid}).")
+
+
+@click.group()
+def admin() -> None:
+    """Accounts and provisioning; works on a stopped and on a running Hub."""
+
+
+@admin.command()
+@click.argument("file", type=click.File("rb"))
+@_home
+@_config
+def seed(file: Any, home: str | None, config: Path | None) -> None:
+    """Create or update users, organizations, memberships and tokens from a JSON FILE (- for standard input)."""
+    from wingman.hub.accounts.service import seed as seed_accounts
+    from wingman.hub.app import open_store
+
+    try:
+        document = json.load(file)
+    except ValueError as error:
+        raise click.ClickException(f"{file.name} is not valid JSON: {error}") from error
+    store = open_store(load_settings({"home": home}, config=config))
+    counts = seed_accounts(store, document)
+    store.close()
+    click.echo(", ".join(f"{number} {what}" for what, number in counts.items()))
+
+
+@admin.command("reset-password")
+@click.argument("name")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@_home
+@_config
+def reset_password(name: str, password: str, home: str | None, config: Path | None) -> None:
+    """Give the user NAME a new password and sign them out everywhere."""
+    from wingman.hub.accounts.service import AccountService
+    from wingman.hub.app import open_store
+
+    store = open_store(load_settings({"home": home}, config=config))
+    accounts = AccountService(store)
+    accounts.set_password(accounts.find(name).id, password)
+    store.close()
+    click.echo(f"{name} has a new password.")

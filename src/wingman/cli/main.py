@@ -1,0 +1,62 @@
+"""The `wingman` command: a table of subcommands, each imported only when it is used.
+
+Training libraries take seconds to import and the Hub a good part of one; help and errors must not wait for them.
+"""
+
+import importlib
+import sys
+
+import click
+
+from wingman import __version__
+from wingman.hub.errors import HubError
+from wingman.settings import SettingsError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:attribute, what it does)
+    "up": ("wingman.cli.hub:up", "Start the Hub: http://127.0.0.1:8080."),
+    "down": ("wingman.cli.hub:down", "Stop a Hub that runs in the background."),
+    "status": ("wingman.cli.hub:status", "Say whether a Hub is running, and where."),
+    "admin": ("wingman.cli.hub:admin", "Accounts and provisioning."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for; help comes from the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("wingman"):
+                raise
+            extra = "serve" if cmd_name == "serve" else "lab"
+            raise click.ClickException(
+                f"`wingman {cmd_name}` needs {error.name}, which is not installed. "
+                f"Install it with: pip install 'wingman-hub[{extra}]'"
+            ) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wingman")
+def cli() -> None:
+    """The Hugging Face you own: a Hub on your machine, and the way from a CSV to a served model."""
+
+
+def main() -> None:
+    """Run the command line; domain errors become one clear line and exit status 1."""
+    try:
+        cli(standalone_mode=True)
+    except (HubError, SettingsError) as error:
+        click.echo(f"wingman: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,142 @@
+"""Putting the Hub together: the one place that names implementations, and the ASGI application on top."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from wingman import __version__
+from wingman.hub.accounts import routes as accounts_routes
+from wingman.hub.accounts.service import AccountService
+from wingman.hub.blobs.opening import open_blobs
+from wingman.hub.blobs.store import Blobs
+from wingman.hub.commits import routes as commits_routes
+from wingman.hub.commits.service import CommitService
+from wingman.hub.contents import routes as contents_routes
+from wingman.hub.contents.service import ContentService
+from wingman.hub.database import open_engine
+from wingman.hub.files.model import LargeFile
+from wingman.hub.files.reading import LargeFileReader
+from wingman.hub.http.errors import error_response, handle_crash
+from wingman.hub.http.middleware import EdgeMiddleware
+from wingman.hub.http.requests import HubRequest, route
+from wingman.hub.repos import routes as repos_routes
+from wingman.hub.repos.downloads import DownloadCounter
+from wingman.hub.repos.model import RepoKind, RepoMissing
+from wingman.hub.repos.service import RepoService
+from wingman.hub.schema import bring_up_to_date
+from wingman.hub.signing.service import Signer, open_signer
+from wingman.hub.storage import SqlStore
+from wingman.settings import Settings
+
+log = logging.getLogger("wingman.hub")
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Every service of one Hub. Routes reach it as `request.hub`; tests build it with `open_hub`."""
+
+    settings: Settings
+    store: SqlStore
+    blobs: Blobs
+    signer: Signer
+    accounts: AccountService
+    repos: RepoService
+    contents: ContentService
+    commits: CommitService
+    downloads: DownloadCounter
+    large_files: LargeFileReader
+
+    def stream_large_file(self, file: LargeFile, start: int, end: int) -> Iterator[bytes]:
+        return self.large_files.stream(file, start, end)
+
+    def read_large_file(self, file: LargeFile, start: int, end: int) -> bytes:
+        return b"".join(self.large_files.stream(file, start, min(end, file.size)))
+
+    def close(self) -> None:
+        """Flush what is in memory and let go of the stores."""
+        self.downloads.close()
+        self.store.close()
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """The database alone, at the newest schema: what administration commands need."""
+    engine = open_engine(settings.resolved_database_url)
+    bring_up_to_date(engine)
+    return SqlStore(engine, open_blobs(settings.resolved_storage_url))
+
+
+def open_hub(settings: Settings) -> Hub:
+    """Open the stores, bring the schema up to date, and assemble the services."""
+    blobs = open_blobs(settings.resolved_storage_url)
+    engine = open_engine(settings.resolved_database_url)
+    bring_up_to_date(engine)
+    store = SqlStore(engine, blobs)
+    return Hub(
+        settings=settings,
+        store=store,
+        blobs=blobs,
+        signer=open_signer(store),
+        accounts=AccountService(store),
+        repos=RepoService(store),
+        contents=ContentService(store),
+        commits=CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000),
+        downloads=DownloadCounter(store),
+        large_files=LargeFileReader(blobs),
+    )
+
+
+def create_app(hub: Hub) -> Starlette:
+    """The ASGI application over an opened Hub; closes it at shutdown."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        hub.close()
+
+    app = Starlette(
+        routes=_routes(),
+        lifespan=lifespan,
+        middleware=[Middleware(EdgeMiddleware)],
+        exception_handlers={404: _unknown_address, 405: _wrong_method, Exception: handle_crash},
+    )
+    app.state.hub = hub
+    return app
+
+
+def _routes() -> Sequence[BaseRoute]:
+    """The order matters: `/{namespace}/{name}/…` matches much, so everything with a fixed start comes first."""
+    return [
+        route("/healthz", _health),
+        Route("/api/agent-harnesses", lambda _: JSONResponse({}), methods=["GET"]),
+        *accounts_routes.routes,
+        *commits_routes.routes,
+        *contents_routes.routes,
+        *repos_routes.routes,
+    ]
+
+
+def _health(request: HubRequest) -> Response:
+    """Ready to work: the database answers."""
+    with request.hub.store.read() as tx:
+        tx.secrets.get("signing")
+    return JSONResponse({"status": "ok", "version": __version__})
+
+
+async def _unknown_address(request: Request, error: Exception) -> Response:
+    """An address without a route. Below a repository's, clients want to hear that it is missing."""
+    path = request.scope["path"]
+    if path.startswith(("/api/models/", "/api/datasets/", "/api/spaces/")) or "/resolve/" in path:
+        kind = next((kind for kind in RepoKind if f"{kind.plural}/" in path), RepoKind.MODEL)
+        return error_response(RepoMissing(kind, path.rpartition("/")[2]), base_url="")
+    return JSONResponse({"error": f"There is nothing at {path}."}, 404)
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("Method Not Allowed", 405, getattr(error, "headers", None))

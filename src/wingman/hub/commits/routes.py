@@ -1,0 +1,250 @@
+"""Writing over HTTP: the upload check, commits, branches, tags."""
+
+import base64
+import binascii
+import fnmatch
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from wingman.hub.access.model import Permission
+from wingman.hub.commits.model import (
+    AddFile,
+    AddLargeFile,
+    CommitRequest,
+    CopyFile,
+    DeleteFile,
+    DeleteFolder,
+    Operation,
+)
+from wingman.hub.errors import Invalid
+from wingman.hub.git.attributes import Attributes, parse_attributes
+from wingman.hub.git.revisions import RevisionMissing
+from wingman.hub.git.trees import check_path
+from wingman.hub.http.repos import API_REPO, repo_in
+from wingman.hub.http.requests import HubRequest, route
+from wingman.hub.repos.card import card_problems
+from wingman.hub.repos.model import Repo, RepoKind
+
+COMMIT_BODY_LIMIT = 1 << 30
+MAX_PREUPLOAD_FILES = 1000
+_NEWLY_LARGE_BYTES = 10 << 20
+_BINARY_LARGE_BYTES = 1 << 20
+"""Without a rule in .gitattributes: text of 10 MB and binary data of 1 MB upwards are kept as large files."""
+
+
+def validate_yaml(request: HubRequest) -> Response:
+    body = request.json_object
+    kind = RepoKind(body.get("repoType") or "model") if body.get("repoType") in {*RepoKind, None} else RepoKind.MODEL
+    errors, warnings = card_problems(str(body.get("content", "")), kind)
+    answer = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
+    return JSONResponse(answer, 400 if errors else 200)
+
+
+def preupload(request: HubRequest) -> Response:
+    create_pr = request.flag("create_pr")
+    repo = repo_in(request, Permission.REPO_CONTRIBUTE if create_pr else Permission.REPO_CONTENT_WRITE)
+    revision = request.segment("revision")
+    body = request.json_object
+    files = body.get("files") or []
+    if not isinstance(files, list) or len(files) > MAX_PREUPLOAD_FILES:
+        raise Invalid(f"files must be a list of at most {MAX_PREUPLOAD_FILES}.")
+    contents = request.hub.contents
+    try:
+        _, entries = contents.paths(repo, revision, [str(item.get("path", "")) for item in files])
+    except RevisionMissing:
+        if revision == "main" and repo.head is None:
+            entries = []
+        else:
+            raise
+    known = {entry.path: entry for entry in entries}
+    attributes = _attributes(request, repo, revision, body)
+    ignored = _ignore_patterns(body.get("gitIgnore"))
+    answers = []
+    for item in files:
+        path = str(item.get("path", ""))
+        entry = known.get(path)
+        large = _is_large(path, int(item.get("size") or 0), _sample(item), attributes)
+        answers.append(
+            {
+                "path": path,
+                "uploadMode": "lfs" if large else "regular",
+                "shouldIgnore": any(_ignores(pattern, path) for pattern in ignored),
+                "oid": None if entry is None else entry.pointer.sha256 if entry.pointer else entry.oid,
+            }
+        )
+    return JSONResponse({"files": answers})
+
+
+def _attributes(request: HubRequest, repo: Repo, revision: str, body: Mapping[str, Any]) -> Attributes:
+    if isinstance(body.get("gitAttributes"), str):
+        return parse_attributes(body["gitAttributes"].encode())
+    return request.hub.contents.attributes(repo, revision)
+
+
+def _sample(item: Mapping[str, Any]) -> bytes:
+    try:
+        return base64.b64decode(item.get("sample") or "")
+    except (binascii.Error, TypeError) as error:
+        raise Invalid(f"The sample of {item.get('path')!r} is not base64.") from error
+
+
+def _is_large(path: str, size: int, sample: bytes, attributes: Attributes) -> bool:
+    if size == 0 or path.rpartition("/")[2] in (".gitattributes", ".gitignore", "README.md"):
+        return False
+    if attributes.is_lfs(path) or size >= _NEWLY_LARGE_BYTES:
+        return True
+    return b"\0" in sample and size >= _BINARY_LARGE_BYTES
+
+
+def _ignore_patterns(text: Any) -> list[str]:
+    lines = str(text or "").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _ignores(pattern: str, path: str) -> bool:
+    pattern = pattern.rstrip("/")
+    if pattern.startswith("/") or "/" in pattern:
+        anchored = pattern.lstrip("/")
+        return fnmatch.fnmatchcase(path, anchored) or path.startswith(f"{anchored}/")
+    return any(fnmatch.fnmatchcase(part, pattern) for part in path.split("/"))
+
+
+def commit(request: HubRequest) -> Response:
+    repo = repo_in(request)
+    revision = request.segment("revision")
+    wanted = parse_commit_body(request.body_bytes)
+    result = request.hub.commits.commit(request.caller, repo, revision, wanted)
+    return JSONResponse(commit_json(request, repo, result.oid))
+
+
+def commit_json(request: HubRequest, repo: Repo, oid: str) -> dict[str, Any]:
+    return {
+        "success": True,
+        "commitOid": oid,
+        "commitUrl": f"{request.base}/{repo.path}/commit/{oid}",
+        "hookOutput": "",
+    }
+
+
+def parse_commit_body(body: bytes) -> CommitRequest:
+    """NDJSON: a `header` line, then a line for each operation. Raises `Invalid` with the line's number."""
+    header: Mapping[str, Any] = {}
+    operations: list[Operation] = []
+    for number, line in _lines(body):
+        try:
+            item = json.loads(line)
+            key, value = item["key"], item["value"]
+            if key == "header":
+                header = value
+            else:
+                operations.append(_operation(key, value))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, Invalid):
+                raise
+            raise Invalid(f"Line {number} of the commit is not an operation this Hub knows: {error!r}") from error
+    summary = str(header.get("summary") or "").strip()
+    if not summary:
+        raise Invalid("The commit has no summary: its first line must be a header with one.")
+    return CommitRequest(
+        summary=summary,
+        description=str(header.get("description") or ""),
+        parent_commit=header.get("parentCommit") or None,
+        operations=tuple(operations),
+    )
+
+
+def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _operation(key: str, value: Mapping[str, Any]) -> Operation:
+    path = value["path"]
+    if not isinstance(path, str):
+        raise Invalid(f"A path must be text; {path!r} was given.")
+    match key:
+        case "file":
+            return AddFile(path, decoded(value))
+        case "lfsFile":
+            size = value.get("size")
+            if value.get("algo", "sha256") not in ("sha256", "sha_256"):
+                raise Invalid(f"{path}: large files are named by sha256, not {value['algo']!r}.")
+            return AddLargeFile(path, str(value["oid"]), None if size is None else int(size))
+        case "deletedFile":
+            return DeleteFile(path)
+        case "deletedFolder":
+            return DeleteFolder(path)
+        case "deletedEntry":
+            return DeleteFolder(path) if path.endswith("/") else DeleteFile(path)
+        case "copyFile":
+            return CopyFile(path, str(value["srcPath"]), value.get("srcRevision"))
+    raise Invalid(f"A commit cannot do {key!r}; it knows file, lfsFile, deletedFile, deletedFolder and copyFile.")
+
+
+def decoded(value: Mapping[str, Any]) -> bytes:
+    """The bytes of an inline file. Raises `Invalid`."""
+    check_path(value["path"])
+    content, encoding = value["content"], value.get("encoding", "utf-8")
+    if encoding != "base64":
+        return str(content).encode()
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(f"The content of {value['path']!r} is not base64.") from error
+
+
+def create_branch(request: HubRequest) -> Response:
+    body = request.json_object
+    request.hub.commits.create_branch(
+        request.caller,
+        repo_in(request),
+        request.segment("ref"),
+        starting_point=body.get("startingPoint"),
+        overwrite=bool(body.get("overwrite")),
+    )
+    return JSONResponse({}, 201)
+
+
+def delete_branch(request: HubRequest) -> Response:
+    request.hub.commits.delete_branch(request.caller, repo_in(request), request.segment("ref"))
+    return JSONResponse({})
+
+
+def create_tag(request: HubRequest) -> Response:
+    body = request.json_object
+    name = body.get("tag")
+    if not isinstance(name, str):
+        raise Invalid("The request body needs a text 'tag'.")
+    request.hub.commits.create_tag(
+        request.caller, repo_in(request), name, revision=request.segment("ref"), message=body.get("message")
+    )
+    return JSONResponse({}, 201)
+
+
+def delete_tag(request: HubRequest) -> Response:
+    request.hub.commits.delete_tag(request.caller, repo_in(request), request.segment("ref"))
+    return JSONResponse({})
+
+
+def squash(request: HubRequest) -> Response:
+    request.hub.commits.squash(
+        request.caller, repo_in(request), request.segment("ref"), message=request.json_object.get("message")
+    )
+    return JSONResponse({})
+
+
+routes: list[Route] = [
+    route("/api/validate-yaml", validate_yaml, "POST"),
+    route(f"{API_REPO}/preupload/{{revision}}", preupload, "POST"),
+    route(f"{API_REPO}/commit/{{revision}}", commit, "POST", body_limit=COMMIT_BODY_LIMIT),
+    route(f"{API_REPO}/branch/{{ref}}", create_branch, "POST"),
+    route(f"{API_REPO}/branch/{{ref}}", delete_branch, "DELETE"),
+    route(f"{API_REPO}/tag/{{ref}}", create_tag, "POST"),
+    route(f"{API_REPO}/tag/{{ref}}", delete_tag, "DELETE"),
+    route(f"{API_REPO}/super-squash/{{ref}}", squash, "POST"),
+]

@@ -1,0 +1,196 @@
+"""Reading a repository at a revision: trees, single paths, files, history, refs."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from wingman.hub.contents.model import Entry, HistoryEntry, LastCommit, OpenedFile
+from wingman.hub.files.model import LargeFile
+from wingman.hub.git.attributes import Attributes, parse_attributes
+from wingman.hub.git.history import ancestors
+from wingman.hub.git.objects import EMPTY_TREE
+from wingman.hub.git.revisions import (
+    EntryMissing,
+    RevisionMissing,
+    find_branch,
+    load_commit,
+    resolve_revision,
+    tree_loader,
+)
+from wingman.hub.git.store import Ref
+from wingman.hub.git.trees import PathEntry, find_entries, find_entry, list_directory, walk
+from wingman.hub.repos.model import Repo
+from wingman.hub.store import Store, Transaction
+
+MAX_HISTORY_FOR_LAST_COMMITS = 2000
+"""How far back a listing looks for the commit that last touched an entry; older entries show the oldest looked at."""
+
+
+class ContentService:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def resolve(self, repo: Repo, revision: str) -> str:
+        """The commit id. Raises `RevisionMissing`."""
+        with self._store.read() as tx:
+            return resolve_revision(tx.git, repo, revision)
+
+    def tree(
+        self, repo: Repo, revision: str, path: str = "", *, recursive: bool = False, last_commits: bool = False
+    ) -> tuple[str, list[Entry]]:
+        """The commit, and what lies below `path`. Raises `RevisionMissing`, `EntryMissing`."""
+        with self._store.read() as tx:
+            commit, root = _root(tx, repo, revision)
+            load = tree_loader(tx.git, repo.pool_id)
+            here = find_entry(load, root, path)
+            if here is None or not here.is_directory:
+                raise EntryMissing(repo, path, commit)
+            found = (
+                walk(load, here.oid, prefix=path) if recursive else list_directory(load, here.oid, prefix=path)
+            )
+            entries = _described(tx, repo, found)
+            return commit, _with_last_commits(tx, repo, commit, entries) if last_commits else entries
+
+    def describe(
+        self, repo: Repo, revision: str, entries: Sequence[Entry]
+    ) -> list[Entry]:
+        """The same entries with the commit that last touched each."""
+        with self._store.read() as tx:
+            return _with_last_commits(tx, repo, resolve_revision(tx.git, repo, revision), entries)
+
+    def paths(
+        self, repo: Repo, revision: str, paths: Iterable[str], *, last_commits: bool = False
+    ) -> tuple[str, list[Entry]]:
+        """The commit, and those of the paths that exist. Raises `RevisionMissing`."""
+        with self._store.read() as tx:
+            commit, root = _root(tx, repo, revision)
+            wanted = [path.strip("/") for path in paths]
+            found = find_entries(tree_loader(tx.git, repo.pool_id), root, [path for path in wanted if path])
+            entries = _described(tx, repo, found.values())
+            return commit, _with_last_commits(tx, repo, commit, entries) if last_commits else entries
+
+    def open(self, repo: Repo, revision: str, path: str) -> OpenedFile:
+        """A file with its bytes or, for a large one, where they are. Raises `RevisionMissing`, `EntryMissing`."""
+        with self._store.read() as tx:
+            commit, root = _root(tx, repo, revision)
+            entry = find_entry(tree_loader(tx.git, repo.pool_id), root, path)
+            facts = tx.git.blob_facts(repo.pool_id, [entry.oid]) if entry and not entry.is_directory else {}
+            if entry is None or entry.oid not in facts:
+                raise EntryMissing(repo, path, commit)
+            pointer = facts[entry.oid].pointer
+            large = tx.files.in_repo(repo.id, [pointer.sha256]).get(pointer.sha256) if pointer else None
+            if large is not None:
+                return OpenedFile(path=path, commit=commit, oid=entry.oid, size=large.size, large=large)
+            # Also a pointer whose object this repository never had: then the pointer itself is the file.
+            data = tx.git.object(repo.pool_id, entry.oid).data
+            return OpenedFile(path=path, commit=commit, oid=entry.oid, size=len(data), data=data)
+
+    def open_raw(self, repo: Repo, revision: str, path: str) -> OpenedFile:
+        """The blob as git has it: a large file's pointer stays a pointer."""
+        with self._store.read() as tx:
+            commit, root = _root(tx, repo, revision)
+            entry = find_entry(tree_loader(tx.git, repo.pool_id), root, path)
+            if entry is None or entry.is_directory:
+                raise EntryMissing(repo, path, commit)
+            data = tx.git.object(repo.pool_id, entry.oid).data
+            return OpenedFile(path=path, commit=commit, oid=entry.oid, size=len(data), data=data)
+
+    def find_large_file(self, repo: Repo, sha256: str) -> LargeFile | None:
+        with self._store.read() as tx:
+            return tx.files.in_repo(repo.id, [sha256]).get(sha256)
+
+    def history(
+        self, repo: Repo, revision: str, *, skip: int = 0, limit: int = 50
+    ) -> tuple[list[HistoryEntry], bool]:
+        """Commits newest first, and whether there are more. Raises `RevisionMissing`."""
+        with self._store.read() as tx:
+            head = resolve_revision(tx.git, repo, revision)
+            page = list(islice(ancestors(tx.git, repo.pool_id, head), skip, skip + limit + 1))
+        entries = [
+            HistoryEntry(oid, commit.title, commit.body, commit.author.name, commit.committed_at)
+            for oid, commit in page[:limit]
+        ]
+        return entries, len(page) > limit
+
+    def num_commits(self, repo: Repo, revision: str) -> int:
+        """Raises `RevisionMissing`."""
+        with self._store.read() as tx:
+            head = resolve_revision(tx.git, repo, revision)
+            return sum(1 for _ in ancestors(tx.git, repo.pool_id, head))
+
+    def refs(self, repo: Repo) -> Sequence[Ref]:
+        with self._store.read() as tx:
+            return tx.git.refs(repo.id)
+
+    def branch_head(self, repo: Repo, revision: str) -> Ref:
+        """Raises `RevisionMissing`."""
+        with self._store.read() as tx:
+            return find_branch(tx.git, repo, revision)
+
+    def attributes(self, repo: Repo, revision: str) -> Attributes:
+        """The LFS rules at a revision; none where there is no `.gitattributes`."""
+        try:
+            file = self.open_raw(repo, revision, ".gitattributes")
+        except (EntryMissing, RevisionMissing):
+            return parse_attributes(b"")
+        return parse_attributes(file.data or b"")
+
+
+def _root(tx: Transaction, repo: Repo, revision: str) -> tuple[str, str]:
+    commit = resolve_revision(tx.git, repo, revision)
+    return commit, load_commit(tx.git, repo.pool_id, commit).tree
+
+
+def _described(tx: Transaction, repo: Repo, entries: Iterable[PathEntry]) -> list[Entry]:
+    entries = list(entries)
+    facts = tx.git.blob_facts(repo.pool_id, (entry.oid for entry in entries if not entry.is_directory))
+    large = tx.files.in_repo(repo.id, (fact.pointer.sha256 for fact in facts.values() if fact.pointer))
+    described = []
+    for entry in entries:
+        fact = facts.get(entry.oid)
+        pointer = fact.pointer if fact else None
+        # A pointer whose bytes this repository never obtained is an ordinary small file.
+        file = large.get(pointer.sha256) if pointer else None
+        described.append(
+            Entry(
+                path=entry.path,
+                is_directory=entry.is_directory,
+                oid=entry.oid,
+                size=file.size if file else fact.size if fact else 0,
+                pointer=pointer if file else None,
+                xet_hash=file.xet_hash if file else None,
+            )
+        )
+    return described
+
+
+def _with_last_commits(tx: Transaction, repo: Repo, head: str, entries: Sequence[Entry]) -> list[Entry]:
+    """Walk back until every entry was seen to differ from an older commit."""
+    load = tree_loader(tx.git, repo.pool_id)
+    waiting = {entry.path: entry.oid for entry in entries}
+    found: dict[str, LastCommit] = {}
+    steps = islice(ancestors(tx.git, repo.pool_id, head), MAX_HISTORY_FOR_LAST_COMMITS)
+    newer: LastCommit | None = None
+    newer_tree = ""
+    for oid, commit in steps:
+        if newer is not None and commit.tree != newer_tree:
+            here = find_entries(load, commit.tree, list(waiting)) if commit.tree != EMPTY_TREE else {}
+            for path in [path for path, was in waiting.items() if path not in here or here[path].oid != was]:
+                found[path] = newer
+                del waiting[path]
+        if not waiting:
+            break
+        newer, newer_tree = LastCommit(oid, commit.title, commit.committed_at), commit.tree
+    if newer is not None:
+        found.update(dict.fromkeys(waiting, newer))
+    return [
+        Entry(
+            path=entry.path,
+            is_directory=entry.is_directory,
+            oid=entry.oid,
+            size=entry.size,
+            pointer=entry.pointer,
+            xet_hash=entry.xet_hash,
+            last_commit=found.get(entry.path),
+        )
+        for entry in entries
+    ]

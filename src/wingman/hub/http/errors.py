@@ -1,0 +1,103 @@
+"""The one table from domain errors to what the public clients understand.
+
+Source: reference of the wire contract, "Errors → exceptions": the client looks at `X-Error-Code` first.
+"""
+
+import logging
+import traceback
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from wingman.hub.accounts.service import InvalidToken
+from wingman.hub.errors import (
+    Conflict,
+    Forbidden,
+    HubError,
+    Invalid,
+    NotFound,
+    OutOfSpace,
+    TooLarge,
+    Unauthorized,
+)
+from wingman.hub.git.revisions import EntryMissing, RevisionMissing
+from wingman.hub.git.store import RefMoved
+from wingman.hub.http.ranges import RangeNotSatisfiable
+from wingman.hub.repos.model import RepoExists, RepoGated, RepoMissing
+
+log = logging.getLogger("wingman.hub")
+
+
+class ErrorCode(StrEnum):
+    """Values of `X-Error-Code` that clients act on."""
+
+    REPO_NOT_FOUND = "RepoNotFound"
+    REVISION_NOT_FOUND = "RevisionNotFound"
+    ENTRY_NOT_FOUND = "EntryNotFound"
+    GATED_REPO = "GatedRepo"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an error looks on the wire."""
+
+    status: int
+    code: ErrorCode | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+_STATUS: dict[type[HubError], int] = {
+    RangeNotSatisfiable: 416,
+    RefMoved: 412,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    TooLarge: 413,
+    OutOfSpace: 507,
+}
+
+
+def answer_for(error: HubError, *, base_url: str) -> Answer:
+    """Status, code and headers of a domain error."""
+    match error:
+        case RepoMissing():
+            # Not over 401 alone: the client's rule "401 means missing" only holds over https.
+            return Answer(401 if error.anonymous else 404, ErrorCode.REPO_NOT_FOUND)
+        case RepoGated():
+            return Answer(401 if error.anonymous else 403, ErrorCode.GATED_REPO)
+        case RevisionMissing():
+            return Answer(404, ErrorCode.REVISION_NOT_FOUND)
+        case EntryMissing():
+            return Answer(404, ErrorCode.ENTRY_NOT_FOUND, {"X-Repo-Commit": error.commit})
+        case RepoExists():
+            return Answer(409, extra={"url": f"{base_url}/{error.kind.url_prefix}{error.full_name}"})
+        case RangeNotSatisfiable():
+            return Answer(416, headers={"Content-Range": f"bytes */{error.size}"})
+    return Answer(next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500))
+
+
+def error_response(error: HubError, *, base_url: str) -> Response:
+    answer = answer_for(error, base_url=base_url)
+    text = str(error)
+    headers = {"X-Error-Message": text.encode("ascii", "replace").decode().replace("\n", " ")[:500], **answer.headers}
+    if answer.code is not None:
+        headers["X-Error-Code"] = answer.code.value
+    if isinstance(error, InvalidToken):
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return JSONResponse({"error": text, **answer.extra}, answer.status, headers)
+
+
+async def handle_crash(request: Request, error: Exception) -> Response:
+    """The outermost handler: our own mistake. Logged with its traceback, told without it."""
+    request_id = request.scope.get("wingman.request_id", "-")
+    log.error("%s %s failed (request %s)\n%s", request.method, request.url.path, request_id,
+              "".join(traceback.format_exception(error)))
+    text = "The Hub made a mistake while answering this; its log has the details."
+    return JSONResponse({"error": text}, 500, {"X-Error-Message": text, "X-Request-Id": request_id})
+
+

@@ -1,0 +1,147 @@
+"""Taking large request bodies in: bounded memory, bounded numbers, and no hashing on the event loop.
+
+The loop only collects pieces; worker threads hash and write them. While one piece is worked on, the next is
+received, so that an upload holds about two pieces, whatever its length.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from wingman.hub.errors import HubError, Invalid, TooLarge
+
+PIECE_BYTES = 1 << 20
+_Result = TypeVar("_Result", covariant=True)
+_Returned = TypeVar("_Returned")
+
+
+class Busy(HubError):
+    """As many uploads as we take at a time are under way; clients wait and come back."""
+
+    def __init__(self, max_uploads: int) -> None:
+        super().__init__(f"The Hub is taking in {max_uploads} uploads already; try again in a few seconds.")
+
+
+class Stalled(HubError):
+    """The client announced more bytes than it sends."""
+
+    def __init__(self, received: int, idle_s: float) -> None:
+        super().__init__(
+            f"No data came for {idle_s:g} seconds after {received} bytes; nothing of it was kept. Try again."
+        )
+
+
+class Sink(Protocol[_Result]):
+    """Where a body goes. Its methods run in worker threads, one at a time."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def finish(self) -> _Result:
+        """The body is complete: check it and make it count."""
+
+    def abort(self) -> None:
+        """Drop what is not finished. Also called after `finish`, and then does nothing."""
+
+
+class Intake:
+    """One per app. `close` it at the end."""
+
+    def __init__(self, *, max_uploads: int = 64, workers: int = 4, idle_s: float = 120.0) -> None:
+        self._max_uploads = max_uploads
+        self._under_way = 0
+        self._idle_s = idle_s
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="intake")
+
+    async def take(
+        self, request: Request, open_sink: Callable[[], Sink[_Returned]], *, limit: int, exact: int | None = None
+    ) -> _Returned:
+        """Receive the body into a sink and finish it.
+
+        limit: most bytes that are accepted. exact: how many there must be, where that is known.
+        Raises `Busy`, `TooLarge`, `Invalid` (cut off, or not `exact`), `Stalled`, and what the sink raises.
+        """
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit():
+            _check_size(int(announced), limit=limit, exact=exact)
+        with self._slot():
+            sink = await self.run(open_sink)
+            try:
+                received = await self._receive(request, sink.write, limit)
+                _check_size(received, limit=limit, exact=exact)
+                return await self.run(sink.finish)
+            finally:
+                await asyncio.shield(self.run(sink.abort))
+
+    async def run(self, function: Callable[[], _Returned]) -> _Returned:
+        """Run blocking work in one of the worker threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function)
+
+    def close(self) -> None:
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if self._under_way >= self._max_uploads:
+            raise Busy(self._max_uploads)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def _receive(self, request: Request, write: Callable[[bytes], None], limit: int) -> int:
+        loop = asyncio.get_running_loop()
+        working: asyncio.Future[None] | None = None
+        pieces: list[bytes] = []
+        waiting = received = 0
+        try:
+            async for piece in self._pieces(request):
+                pieces.append(piece)
+                waiting += len(piece)
+                received += len(piece)
+                if received > limit:
+                    raise TooLarge(f"The request body is larger than the {limit} bytes accepted here.")
+                if waiting >= PIECE_BYTES:
+                    if working is not None:
+                        await working
+                    working = loop.run_in_executor(self._workers, write, b"".join(pieces))
+                    pieces, waiting = [], 0
+            if working is not None:
+                await working
+            working = None
+            if pieces:
+                await loop.run_in_executor(self._workers, write, b"".join(pieces))
+            return received
+        finally:
+            # The sink may only be dropped once no thread works on it; what that thread raises is old news then.
+            if working is not None and not working.done():
+                await asyncio.wait([working])
+            if working is not None and not working.cancelled():
+                working.exception()
+
+    async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
+        stream = request.stream()
+        received = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    piece = await anext(stream)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise Stalled(received, self._idle_s) from error
+            except ClientDisconnect as error:
+                raise Invalid(f"The request ended after {received} bytes, before its body was complete.") from error
+            received += len(piece)
+            yield piece
+
+
+def _check_size(size: int, *, limit: int, exact: int | None) -> None:
+    if exact is not None and size != exact:
+        raise Invalid(f"The request body has {size} bytes; exactly {exact} are expected.")
+    if size > limit:
+        raise TooLarge(f"The request body has {size} bytes; at most {limit} are accepted here.")

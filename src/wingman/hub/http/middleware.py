@@ -1,0 +1,70 @@
+"""What happens around every request, as plain ASGI: encoded paths, request ids, security headers, the log."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+access_log = logging.getLogger("wingman.access")
+_SANE_ID = re.compile(r"[\w.;=:/+-]{1,200}\Z")
+
+EXPOSED_HEADERS = (
+    "X-Repo-Commit, X-Request-Id, X-Error-Code, X-Error-Message, X-Total-Count, ETag, Link, Accept-Ranges, "
+    "Content-Range, X-Linked-Size, X-Linked-ETag, X-Xet-Hash"
+)
+
+
+class EdgeMiddleware:
+    """Gives routes the encoded path, every answer a request id, and every request a line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        scope["wingman.request_id"] = request_id = _request_id(headers)
+        # Routes must see `refs%2Fpr%2F1` as one segment; each parameter is decoded where it is read.
+        scope["path"] = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
+        started, status, sent = time.perf_counter(), 500, 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"access-control-allow-origin", b"*"),
+                    (b"access-control-expose-headers", EXPOSED_HEADERS.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"same-origin"),
+                ]
+            elif message["type"] == "http.response.body":
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        finally:
+            access_log.info(
+                "%s %s %d %d bytes %.1f ms %s",
+                scope["method"],
+                scope["path"],
+                status,
+                sent,
+                (time.perf_counter() - started) * 1000,
+                request_id,
+            )
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    for name in (b"x-request-id", b"x-amzn-trace-id"):
+        value = headers.get(name, b"").decode("latin-1")
+        if _SANE_ID.match(value):
+            return value
+    return uuid.uuid4().hex

@@ -1,0 +1,27 @@
+"""What every route below a repository begins with: which one, and may this caller see it."""
+
+from wingman.hub.access.model import Permission
+from wingman.hub.http import convertors  # noqa: F401 - registers `repo_kind` and `web_kind`
+from wingman.hub.http.requests import HubRequest
+from wingman.hub.repos.model import Repo, RepoKind
+
+API_REPO = "/api/{kind:repo_kind}/{namespace}/{name}"
+"""The address of a repository in the API."""
+
+
+def repo_in(request: HubRequest, permission: Permission = Permission.REPO_CONTENT_READ) -> Repo:
+    """The repository that the path names. Raises `RepoMissing`, `Unauthorized`, `Forbidden`."""
+    kind = request.path_params.get("kind", RepoKind.MODEL)
+    return request.hub.repos.find_for(request.caller, permission, kind, full_name_in(request))
+
+
+def content_repo_in(request: HubRequest) -> Repo:
+    """The same for requests that read files: a gated repository needs more than being seen."""
+    repo = repo_in(request)
+    request.hub.repos.require_content(request.caller, repo)
+    return repo
+
+
+def full_name_in(request: HubRequest) -> str:
+    name = request.segment("name")
+    return f"{request.segment('namespace')}/{name.removesuffix('.git')}"

@@ -1,0 +1,240 @@
+"""The life of repositories over HTTP: create, delete, move, settings, info, lists."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from wingman.hub.access.model import Permission, require_user, visibility
+from wingman.hub.errors import Invalid
+from wingman.hub.files.model import LargeFile
+from wingman.hub.git.revisions import EntryMissing
+from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.repos import API_REPO, repo_in
+from wingman.hub.http.requests import HubRequest, route
+from wingman.hub.repos.model import Repo, RepoKind
+from wingman.hub.repos.safetensors import count_parameters, parse_header
+from wingman.hub.repos.store import RepoFilter
+from wingman.hub.repos.wire import FULL_LIST_FIELDS, check_expand, info_json, list_json, sibling_json
+
+MAX_PAGE = 1000
+_MAX_CONFIG_BYTES = 1 << 20
+
+
+def create(request: HubRequest) -> Response:
+    body = request.json_object
+    require_user(request.caller)
+    repo = request.hub.repos.create(
+        request.caller,
+        kind=_kind(body.get("type")),
+        name=_text(body, "name"),
+        namespace=body.get("organization") or None,
+        private=_privacy(body),
+        sdk=body.get("sdk"),
+        files=_initial_files(body),
+    )
+    return JSONResponse(
+        {"url": f"{request.base}/{repo.path}", "name": repo.full_name, "id": f"{repo.id:024x}"}
+    )
+
+
+def delete(request: HubRequest) -> Response:
+    body = request.json_object
+    namespace = body.get("organization") or require_user(request.caller).name
+    request.hub.repos.delete(request.caller, _kind(body.get("type")), f"{namespace}/{_text(body, 'name')}")
+    return JSONResponse({})
+
+
+def move(request: HubRequest) -> Response:
+    body = request.json_object
+    repo = request.hub.repos.move(
+        request.caller, _kind(body.get("type")), _text(body, "fromRepo"), _text(body, "toRepo")
+    )
+    return JSONResponse({"url": f"{request.base}/{repo.path}"})
+
+
+def settings(request: HubRequest) -> Response:
+    body = request.json_object
+    repo = repo_in(request)
+    changed = request.hub.repos.configure(
+        request.caller,
+        repo.kind,
+        repo.full_name,
+        private=_privacy(body),
+        gated=(body["gated"] or "") if "gated" in body else None,
+        discussions_disabled=body.get("discussionsDisabled"),
+    )
+    return JSONResponse(
+        {
+            "private": changed.private,
+            "visibility": "private" if changed.private else "public",
+            "gated": changed.gated or False,
+            "discussionsDisabled": changed.discussions_disabled,
+        }
+    )
+
+
+def auth_check(request: HubRequest) -> Response:
+    request.hub.repos.require_content(request.caller, repo_in(request))
+    return JSONResponse({})
+
+
+def auth_check_write(request: HubRequest) -> Response:
+    repo_in(request, Permission.REPO_CONTENT_WRITE)
+    return JSONResponse({})
+
+
+def info(request: HubRequest) -> Response:
+    repo = repo_in(request)
+    expand = request.many("expand")
+    check_expand(repo.kind, expand)
+    revision = request.segment("revision") if "revision" in request.path_params else "main"
+    if "revision" not in request.path_params and repo.head is None:
+        return JSONResponse(
+            info_json(repo, sha=None, config={}, siblings=list, with_sizes=False, expand=expand, safetensors=dict)
+        )
+    contents = request.hub.contents
+    sha = contents.resolve(repo, revision)
+
+    def siblings():
+        return [entry for entry in contents.tree(repo, sha, recursive=True)[1] if not entry.is_directory]
+
+    needs_config = repo.kind is RepoKind.MODEL and (not expand or {"config", "transformersInfo"} & set(expand))
+    return JSONResponse(
+        info_json(
+            repo,
+            sha=sha,
+            config=_config(request, repo, sha) if needs_config else {},
+            siblings=siblings,
+            with_sizes=request.flag("blobs"),
+            expand=expand,
+            safetensors=lambda: _safetensors(request, repo, sha),
+        )
+    )
+
+
+def _config(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any]:
+    try:
+        file = request.hub.contents.open(repo, sha, "config.json")
+    except EntryMissing:
+        return {}
+    try:
+        value = json.loads(file.data) if file.data is not None and file.size <= _MAX_CONFIG_BYTES else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _safetensors(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any] | None:
+    try:
+        file = request.hub.contents.open(repo, sha, "model.safetensors")
+    except EntryMissing:
+        return None
+    if file.large is None:
+        return None
+    large: LargeFile = file.large
+    header = parse_header(lambda start, end: request.hub.read_large_file(large, start, end))
+    counts = count_parameters(header) if header else {}
+    return {"parameters": counts, "total": sum(counts.values())} if counts else None
+
+
+def list_repos(request: HubRequest) -> Response:
+    kind = request.path_params["kind"]
+    query = request.query_params
+    expand = request.many("expand")
+    check_expand(kind, expand)
+    limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
+    cursor = cursor_in(request)
+    wanted = RepoFilter(
+        kind=kind,
+        visible_to=visibility(request.caller),
+        search=tuple(word for text in request.many("search") for word in text.split()),
+        namespace=query.get("author"),
+        tags=_tags(request),
+        gated=request.flag("gated") if "gated" in query else None,
+        sort=query.get("sort") or "trendingScore",
+        ascending=query.get("direction") == "1",
+        limit=limit + 1,
+        after=(cursor[0], cursor[1]) if cursor else None,
+    )
+    found = request.hub.repos.list(wanted)
+    page = found[:limit]
+    fields = expand or (FULL_LIST_FIELDS if request.flag("full") else ("cardData",) if request.flag("cardData") else ())
+    rows = [list_json(repo, fields=fields, expanded=bool(expand)) for repo in page]
+    if "siblings" in fields:
+        for row, repo in zip(rows, page, strict=True):
+            row["siblings"] = _siblings(request, repo)
+    headers = next_link(request, [_sort_value(page[-1], wanted.sort), page[-1].id]) if len(found) > limit else {}
+    return JSONResponse(rows, headers=headers)
+
+
+def _siblings(request: HubRequest, repo: Repo) -> list[dict[str, Any]]:
+    if repo.head is None:
+        return []
+    _, entries = request.hub.contents.tree(repo, repo.head, recursive=True)
+    return [sibling_json(entry, with_sizes=False) for entry in entries if not entry.is_directory]
+
+
+def _sort_value(repo: Repo, sort: str) -> float:
+    return {
+        "trendingScore": repo.trending,
+        "lastModified": int(repo.updated_at.timestamp() * 1000),
+        "createdAt": int(repo.created_at.timestamp() * 1000),
+        "downloads": repo.downloads,
+        "likes": repo.likes,
+    }[sort]
+
+
+def _tags(request: HubRequest) -> tuple[str, ...]:
+    """`filter` and the older parameters that mean a tag too."""
+    tags = [tag for value in request.many("filter") for tag in value.split(",") if tag]
+    tags += [value for name in ("pipeline_tag", "library", "sdk") if (value := request.query_params.get(name))]
+    tags += [f"dataset:{value}" for value in request.many("trained_dataset")]
+    return tuple(tags)
+
+
+def _kind(value: Any) -> RepoKind:
+    try:
+        return RepoKind(value or "model")
+    except ValueError as error:
+        raise Invalid(f"type is {value!r}; it must be model, dataset or space.") from error
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise Invalid(f"The request body needs a text {name!r}.")
+    return value
+
+
+def _privacy(body: Mapping[str, Any]) -> bool | None:
+    visible = body.get("visibility")
+    if visible is not None:
+        if visible not in ("public", "private", "protected"):
+            raise Invalid(f"visibility is {visible!r}; it must be public, private or protected.")
+        return visible != "public"
+    private = body.get("private")
+    if private is not None and not isinstance(private, bool):
+        raise Invalid(f"private is {private!r}; it must be true or false.")
+    return private
+
+
+def _initial_files(body: Mapping[str, Any]) -> dict[str, bytes]:
+    from wingman.hub.commits.routes import decoded  # commits' routes build on these
+
+    return {item["path"]: decoded(item) for item in body.get("files") or ()}
+
+
+routes: list[Route] = [
+    route("/api/repos/create", create, "POST"),
+    route("/api/repos/delete", delete, "DELETE"),
+    route("/api/repos/move", move, "POST"),
+    route("/api/{kind:repo_kind}", list_repos),
+    route(f"{API_REPO}/settings", settings, "PUT"),
+    route(f"{API_REPO}/auth-check", auth_check),
+    route(f"{API_REPO}/auth-check/write", auth_check_write),
+    route(f"{API_REPO}/revision/{{revision}}", info),
+    route(API_REPO, info),
+]

@@ -1,0 +1,181 @@
+"""The life of a repository: create, find, list, configure, move, delete."""
+
+from collections.abc import Mapping, Sequence
+
+from wingman.hub.access.model import Caller, Permission, may, may_create_in, refuse, require_user, visibility
+from wingman.hub.accounts.model import Organization, User
+from wingman.hub.accounts.store import AccountMissing
+from wingman.hub.commits.service import initial_commit
+from wingman.hub.database import now
+from wingman.hub.errors import Forbidden, Invalid
+from wingman.hub.events.model import REPO_CONFIGURED, REPO_CREATED, REPO_DELETED, REPO_MOVED, Event
+from wingman.hub.git.attributes import default_attributes
+from wingman.hub.repos.model import Repo, RepoGated, RepoKind, RepoMissing, check_repo_name
+from wingman.hub.repos.store import SORTS, RepoFilter
+from wingman.hub.store import Store, Transaction
+
+SPACE_SDKS = ("gradio", "streamlit", "docker", "static")
+GATES = ("", "auto", "manual")
+
+
+def find_visible(tx: Transaction, caller: Caller, kind: RepoKind, full_name: str) -> Repo:
+    """The repository, if this caller may know of it. Raises `RepoMissing` in both other cases."""
+    repo = tx.repos.find(kind, full_name)
+    if repo is None or not may(caller, Permission.REPO_CONTENT_READ, repo):
+        raise RepoMissing(kind, full_name, anonymous=caller.is_anonymous)
+    return repo
+
+
+class RepoService:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(self, caller: Caller, kind: RepoKind, full_name: str) -> Repo:
+        """Raises `RepoMissing`."""
+        with self._store.read() as tx:
+            return find_visible(tx, caller, kind, full_name)
+
+    def find_for(self, caller: Caller, permission: Permission, kind: RepoKind, full_name: str) -> Repo:
+        """The repository, if the caller may do this to it. Raises `RepoMissing`, `Unauthorized`, `Forbidden`."""
+        repo = self.find(caller, kind, full_name)
+        if not may(caller, permission, repo):
+            require_user(caller)
+            raise refuse(caller, f"change {repo.full_name}")
+        return repo
+
+    def list(self, wanted: RepoFilter) -> Sequence[Repo]:
+        """Raises `Invalid` for an unknown sort."""
+        if wanted.sort not in SORTS:
+            raise Invalid(f"Cannot sort by {wanted.sort!r}; use one of {', '.join(SORTS)}.")
+        with self._store.read() as tx:
+            return tx.repos.list(wanted)
+
+    def create(
+        self,
+        caller: Caller,
+        *,
+        kind: RepoKind,
+        name: str,
+        namespace: str | None = None,
+        private: bool | None = None,
+        sdk: str | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Repo:
+        """A new repository with its initial commit.
+
+        `private` None takes the organisation's default. Raises `InvalidName`, `Invalid`, `RepoExists`,
+        `Unauthorized`, `Forbidden`.
+        """
+        user = require_user(caller)
+        check_repo_name(name)
+        if kind is RepoKind.SPACE and sdk not in SPACE_SDKS:
+            raise Invalid(f"A Space needs an sdk: one of {', '.join(SPACE_SDKS)}; {sdk!r} was given.")
+        with self._store.write() as tx:
+            owner = self._owner(tx, caller, namespace or user.name)
+            default = isinstance(owner, Organization) and owner.private_by_default
+            moment = now()
+            repo = tx.repos.add(
+                kind=kind,
+                namespace_id=owner.id,
+                name=name,
+                private=default if private is None else private,
+                created_at=moment,
+            )
+            contents = {".gitattributes": default_attributes(with_media=kind is RepoKind.DATASET)}
+            if kind is RepoKind.SPACE:
+                contents["README.md"] = _space_readme(name, str(sdk))
+            initial_commit(tx, repo, user, contents | dict(files or {}), at=moment)
+            tx.events.add(_event(REPO_CREATED, repo, user, scope=repo.scope))
+            created = tx.repos.by_id(repo.id)
+            assert created is not None
+            return created
+
+    def delete(self, caller: Caller, kind: RepoKind, full_name: str) -> None:
+        """Raises `RepoMissing`, `Forbidden`."""
+        with self._store.write() as tx:
+            repo = self._configurable(tx, caller, kind, full_name)
+            tx.repos.delete(repo.id)
+            tx.events.add(_event(REPO_DELETED, repo, caller.user, scope=repo.scope))
+
+    def configure(
+        self,
+        caller: Caller,
+        kind: RepoKind,
+        full_name: str,
+        *,
+        private: bool | None = None,
+        gated: str | None = None,
+        discussions_disabled: bool | None = None,
+    ) -> Repo:
+        """Change the settings that are not None; `gated` takes "", "auto" or "manual".
+
+        Raises `RepoMissing`, `Forbidden`, `Invalid`.
+        """
+        if gated is not None and gated not in GATES:
+            raise Invalid(f"gated is {gated!r}; it must be false, 'auto' or 'manual'.")
+        with self._store.write() as tx:
+            repo = self._configurable(tx, caller, kind, full_name)
+            tx.repos.update_settings(
+                repo.id, private=private, gated=gated, discussions_disabled=discussions_disabled
+            )
+            tx.events.add(_event(REPO_CONFIGURED, repo, caller.user, private=private, gated=gated))
+            changed = tx.repos.by_id(repo.id)
+            assert changed is not None
+            return changed
+
+    def move(self, caller: Caller, kind: RepoKind, full_name: str, to_full_name: str) -> Repo:
+        """Rename or hand over; the old name keeps leading here.
+
+        Raises `RepoMissing`, `MoveTargetExists`, `Invalid`, `Forbidden`.
+        """
+        namespace, _, name = to_full_name.partition("/")
+        check_repo_name(name)
+        with self._store.write() as tx:
+            repo = self._configurable(tx, caller, kind, full_name)
+            owner = self._owner(tx, caller, namespace)
+            moved = tx.repos.rename(repo, namespace_id=owner.id, name=name)
+            tx.events.add(_event(REPO_MOVED, repo, caller.user, old=repo.scope, new=moved.scope))
+            return moved
+
+    def num_repos(self, caller: Caller, namespace_id, kind: RepoKind) -> int:
+        with self._store.read() as tx:
+            return tx.repos.count(namespace_id, kind, visibility(caller))
+
+    def require_content(self, caller: Caller, repo: Repo) -> None:
+        """Gated content opens to those who may write, and to those whose request was granted.
+
+        Raises `RepoGated`.
+        """
+        if repo.gated is None or may(caller, Permission.REPO_CONTENT_WRITE, repo):
+            return
+        raise RepoGated(repo.kind, repo.full_name, anonymous=caller.is_anonymous)
+
+    @staticmethod
+    def _owner(tx: Transaction, caller: Caller, namespace: str) -> User | Organization:
+        try:
+            owner = tx.accounts.namespace(namespace)
+        except AccountMissing:
+            owner = None
+        if owner is None or not may_create_in(caller, owner.id):
+            # One answer for both, so that names of accounts cannot be probed here.
+            raise Forbidden(
+                f"You don't have the rights to create a repository under the namespace {namespace!r}."
+            )
+        return owner
+
+    @staticmethod
+    def _configurable(tx: Transaction, caller: Caller, kind: RepoKind, full_name: str) -> Repo:
+        repo = find_visible(tx, caller, kind, full_name)
+        if not may(caller, Permission.REPO_SETTINGS_WRITE, repo):
+            require_user(caller)
+            raise refuse(caller, f"change the settings of {repo.full_name}")
+        return repo
+
+
+def _event(name: str, repo: Repo, user: User | None, **facts: object) -> Event:
+    return Event(name=name, repo_id=repo.id, user_id=user.id if user else None, at=now(), facts=facts)
+
+
+def _space_readme(name: str, sdk: str) -> bytes:
+    app_file = {"gradio": "app_file: app.py\n", "streamlit": "app_file: app.py\n"}.get(sdk, "")
+    return f"---\ntitle: {name}\nsdk: {sdk}\n{app_file}pinned: false\n---\n\n# {name}\n".encode()
