@@ -30,12 +30,16 @@ class Settings:
     port: int = _setting(8080, "Port to listen on; 0 takes a free one.")
     public_url: str = _setting("", "Base URL that clients use; empty: the one of each request.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in the home folder.")
-    storage_url: str = _setting("", "Object store URL (file:, s3:, gs:, az:, memory:); empty: a folder in the home folder.")
+    storage_url: str = _setting(
+        "", "Object store URL (file:, s3:, gs:, az:, memory:); empty: a folder in the home folder."
+    )
     name: str = _setting("Wingman", "What this Hub calls itself on its pages.")
     signup: bool = _setting(False, "Whether visitors may create accounts of their own.")
     max_regular_file_mb: int = _setting(10, "Largest file, in MB, that may enter git without LFS or Xet.")
     max_upload_gb: int = _setting(500, "Largest single file, in GB, that may be uploaded.")
-    min_free_disk_mb: int = _setting(256, "Uploads are refused (507) when the local store has less room than this, in MB.")
+    min_free_disk_mb: int = _setting(
+        256, "Uploads are refused (507) when the local store has less room than this, in MB."
+    )
     transfer_hours: int = _setting(12, "How long, in hours, a transfer link or Xet token stays valid.")
     max_serve_workers: int = _setting(2, "How many models may be loaded for inference at the same time.")
     serve_idle_minutes: int = _setting(15, "A model nobody asks leaves memory after this many minutes.")
@@ -76,7 +80,11 @@ def load_settings(
     named = config or (Path(environ["WINGMAN_CONFIG"]) if environ.get("WINGMAN_CONFIG") else None)
     from_file = _read_file(named or home / "wingman.toml", must_exist=named is not None)
     values: dict[str, Any] = {}
-    for source, mapping in (("the file", from_file), ("the environment", from_environment), ("an option", given)):
+    for source, mapping in (
+        ("the file", from_file),
+        ("the environment", from_environment),
+        ("an option", given),
+    ):
         for name, value in mapping.items():
             values[name] = _coerce(name, value, source)
     settings = Settings(**values)

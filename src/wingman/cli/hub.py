@@ -21,7 +21,9 @@ from wingman.settings import Settings, load_settings
 READY_TIMEOUT_S = 30.0
 
 _home = click.option("--home", type=click.Path(file_okay=False), help="Folder of the Hub. [~/.wingman]")
-_config = click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file with settings.")
+_config = click.option(
+    "--config", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file with settings."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ def up(home: str | None, config: Path | None, host: str | None, port: int | None
         if detach:
             click.echo(f"A Hub is running already: {running.url}")
             return
-        raise click.ClickException(f"A Hub serves this folder already: {running.url} (process {running.pid}).")
+        raise click.ClickException(
+            f"A Hub serves this folder already: {running.url} (process {running.pid})."
+        )
     if detach:
         _start_detached(settings, config)
     else:
@@ -83,7 +87,9 @@ def _serve(settings: Settings) -> None:
     from wingman.hub.app import create_app, open_hub
 
     logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
     )
     listener = _listen(settings)
     url = settings.public_url or f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}"
@@ -201,7 +207,9 @@ def down(home: str | None, config: Path | None) -> None:
     while running.is_alive and time.monotonic() < deadline:
         time.sleep(0.05)
     if running.is_alive:
-        raise click.ClickException(f"The Hub (process {running.pid}) has not stopped after {READY_TIMEOUT_S:.0f} s.")
+        raise click.ClickException(
+            f"The Hub (process {running.pid}) has not stopped after {READY_TIMEOUT_S:.0f} s."
+        )
     click.echo("The Hub has stopped.")
 
 

@@ -1,13 +1,13 @@
 """The root of everything the Hub refuses. Each domain defines its own errors beside the code that raises them.
 
-    HubError
-    ├── NotFound         the thing is not there, or the caller may not know that it is
-    ├── Conflict         it is there already, or it changed in the meantime
-    ├── Invalid          the request cannot be carried out as it stands (also a ValueError)
-    ├── Unauthorized     we do not know who is asking
-    ├── Forbidden        we know, and the answer is no
-    ├── TooLarge         over a stated limit
-    └── OutOfSpace       the store cannot take more
+HubError
+├── NotFound         the thing is not there, or the caller may not know that it is
+├── Conflict         it is there already, or it changed in the meantime
+├── Invalid          the request cannot be carried out as it stands (also a ValueError)
+├── Unauthorized     we do not know who is asking
+├── Forbidden        we know, and the answer is no
+├── TooLarge         over a stated limit
+└── OutOfSpace       the store cannot take more
 """
 
 

@@ -1,7 +1,7 @@
 """Who may do what: one rule in two shapes, for one repository and for lists of them.
 
-    may(caller, permission, repo)   "may A do X to R?"
-    visibility(caller)              "which R may A see?", as a value that the SQL stores translate
+may(caller, permission, repo)   "may A do X to R?"
+visibility(caller)              "which R may A see?", as a value that the SQL stores translate
 """
 
 from dataclasses import dataclass

@@ -14,10 +14,54 @@ MAX_NAME_LENGTH = 96
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\Z")
 
 RESERVED_NAMES = frozenset(
-    """api apps assets blog buckets collections compare datasets docs enterprise favicon.ico flights
-    git healthz home inference join jobs kernels learn login logout me metrics models new notifications
-    oauth organizations papers posts pricing privacy robots.txt search settings signup spaces static tasks
-    terms users v1 v2 wingman xet""".split()
+    [
+        "api",
+        "apps",
+        "assets",
+        "blog",
+        "buckets",
+        "collections",
+        "compare",
+        "datasets",
+        "docs",
+        "enterprise",
+        "favicon.ico",
+        "flights",
+        "git",
+        "healthz",
+        "home",
+        "inference",
+        "join",
+        "jobs",
+        "kernels",
+        "learn",
+        "login",
+        "logout",
+        "me",
+        "metrics",
+        "models",
+        "new",
+        "notifications",
+        "oauth",
+        "organizations",
+        "papers",
+        "posts",
+        "pricing",
+        "privacy",
+        "robots.txt",
+        "search",
+        "settings",
+        "signup",
+        "spaces",
+        "static",
+        "tasks",
+        "terms",
+        "users",
+        "v1",
+        "v2",
+        "wingman",
+        "xet",
+    ]
 )
 """First path segments that mean something else, and so cannot be a user or an organisation."""
 
@@ -39,7 +83,8 @@ def check_name(name: str) -> str:
         raise InvalidName(name, f"it must have 1 to {MAX_NAME_LENGTH} characters.")
     if not _NAME.match(name) or "--" in name or ".." in name:
         raise InvalidName(
-            name, "use letters, digits, '-', '_' and '.', no '--' or '..', and neither begin nor end with '-' or '.'."
+            name,
+            "use letters, digits, '-', '_' and '.', no '--' or '..', and neither begin nor end with '-' or '.'.",
         )
     if name.lower() in RESERVED_NAMES:
         raise InvalidName(name, "it is an address of the Hub itself.")

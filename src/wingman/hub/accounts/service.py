@@ -139,7 +139,9 @@ class AccountService:
             raise Invalid("A token needs a name, so that you can tell later what it was for.")
         secret = "hf_" + secrets.token_urlsafe(26).replace("-", "x").replace("_", "X")
         with self._store.write() as tx:
-            token = _add_token(tx, user_id, secret, name.strip(), role, expires_at=expires_at, repo_scope=repo_scope)
+            token = _add_token(
+                tx, user_id, secret, name.strip(), role, expires_at=expires_at, repo_scope=repo_scope
+            )
         return secret, token
 
     def tokens(self, user_id: NamespaceId) -> list[Token]:
@@ -158,7 +160,13 @@ class AccountService:
             )
 
     def create_user(
-        self, name: str, *, full_name: str = "", email: str = "", is_admin: bool = False, password: str | None = None
+        self,
+        name: str,
+        *,
+        full_name: str = "",
+        email: str = "",
+        is_admin: bool = False,
+        password: str | None = None,
     ) -> User:
         """Raises `InvalidName`, `NameTaken`, `Invalid` (short password)."""
         check_name(name)
@@ -291,7 +299,9 @@ def _seed_user(tx: Transaction, entry: Mapping[str, Any]) -> int:
         try:
             secret, role = str(token["token"]), TokenRole(token.get("role", "write"))
         except (KeyError, TypeError, ValueError) as error:
-            raise Invalid(f'Token {number} of user {name!r} must be {{"token", "role": "read" or "write"}}.') from error
+            raise Invalid(
+                f'Token {number} of user {name!r} must be {{"token", "role": "read" or "write"}}.'
+            ) from error
         _add_token(tx, user.id, secret, token.get("name") or f"seeded {number + 1}", role)
     return len(tokens)
 

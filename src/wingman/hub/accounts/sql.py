@@ -5,7 +5,16 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from wingman.hub.accounts.model import Membership, NamespaceId, Organization, Role, Session, Token, TokenRole, User
+from wingman.hub.accounts.model import (
+    Membership,
+    NamespaceId,
+    Organization,
+    Role,
+    Session,
+    Token,
+    TokenRole,
+    User,
+)
 from wingman.hub.accounts.store import AccountMissing, NameTaken
 from wingman.hub.database import BigId, UtcTime, metadata
 
@@ -28,14 +37,22 @@ memberships = sa.Table(
     "memberships",
     metadata,
     sa.Column("user_id", BigId, sa.ForeignKey("namespaces.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("organization_id", BigId, sa.ForeignKey("namespaces.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sa.Column(
+        "organization_id",
+        BigId,
+        sa.ForeignKey("namespaces.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
     sa.Column("role", sa.String, nullable=False),
 )
 tokens = sa.Table(
     "tokens",
     metadata,
     sa.Column("id", BigId, primary_key=True),
-    sa.Column("user_id", BigId, sa.ForeignKey("namespaces.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column(
+        "user_id", BigId, sa.ForeignKey("namespaces.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
     sa.Column("secret_hash", sa.LargeBinary(32), nullable=False, unique=True),
     sa.Column("name", sa.String, nullable=False),
     sa.Column("role", sa.String, nullable=False),
@@ -49,7 +66,9 @@ sessions = sa.Table(
     "sessions",
     metadata,
     sa.Column("secret_hash", sa.LargeBinary(32), primary_key=True),
-    sa.Column("user_id", BigId, sa.ForeignKey("namespaces.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column(
+        "user_id", BigId, sa.ForeignKey("namespaces.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
     sa.Column("csrf", sa.String, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
@@ -125,15 +144,24 @@ class SqlAccounts:
         query = sa.select(namespaces.c.password_hash).where(namespaces.c.id == user_id)
         return self._connection.execute(query).scalar_one_or_none()
 
-    def add_user(self, *, name: str, full_name: str, email: str, is_admin: bool, created_at: datetime) -> User:
+    def add_user(
+        self, *, name: str, full_name: str, email: str, is_admin: bool, created_at: datetime
+    ) -> User:
         self._add(
-            name, is_organization=False, full_name=full_name, email=email, is_admin=is_admin, created_at=created_at
+            name,
+            is_organization=False,
+            full_name=full_name,
+            email=email,
+            is_admin=is_admin,
+            created_at=created_at,
         )
         user = self.namespace(name)
         assert isinstance(user, User)
         return user
 
-    def update_user(self, user_id: NamespaceId, *, full_name: str, email: str, about: str, is_admin: bool) -> None:
+    def update_user(
+        self, user_id: NamespaceId, *, full_name: str, email: str, about: str, is_admin: bool
+    ) -> None:
         self._update(user_id, full_name=full_name, email=email, about=about, is_admin=is_admin)
 
     def set_password_hash(self, user_id: NamespaceId, password_hash: str) -> None:
@@ -166,7 +194,9 @@ class SqlAccounts:
         )
         if role is not None:
             self._connection.execute(
-                sa.insert(memberships).values(organization_id=organization_id, user_id=user_id, role=role.value)
+                sa.insert(memberships).values(
+                    organization_id=organization_id, user_id=user_id, role=role.value
+                )
             )
 
     def memberships(self, user_id: NamespaceId) -> Sequence[Membership]:
@@ -246,11 +276,16 @@ class SqlAccounts:
         )
 
     def session(self, secret_hash: bytes) -> Session | None:
-        row = self._connection.execute(sa.select(sessions).where(sessions.c.secret_hash == secret_hash)).first()
+        row = self._connection.execute(
+            sa.select(sessions).where(sessions.c.secret_hash == secret_hash)
+        ).first()
         if row is None:
             return None
         return Session(
-            user_id=NamespaceId(row.user_id), csrf=row.csrf, created_at=row.created_at, expires_at=row.expires_at
+            user_id=NamespaceId(row.user_id),
+            csrf=row.csrf,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
         )
 
     def delete_session(self, secret_hash: bytes) -> None:
@@ -267,4 +302,6 @@ class SqlAccounts:
             raise NameTaken(name) from error
 
     def _update(self, namespace_id: NamespaceId, **values: object) -> None:
-        self._connection.execute(sa.update(namespaces).where(namespaces.c.id == namespace_id).values(**values))
+        self._connection.execute(
+            sa.update(namespaces).where(namespaces.c.id == namespace_id).values(**values)
+        )

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from wingman.hub.accounts.model import Membership, NamespaceId, Organization, Role, Session, Token, TokenRole, User
+from wingman.hub.accounts.model import (
+    Membership,
+    NamespaceId,
+    Organization,
+    Role,
+    Session,
+    Token,
+    TokenRole,
+    User,
+)
 from wingman.hub.errors import Conflict, NotFound
 
 
@@ -41,10 +50,14 @@ class Accounts(Protocol):
     def password_hash(self, user_id: NamespaceId) -> str | None:
         """None where no password was ever set."""
 
-    def add_user(self, *, name: str, full_name: str, email: str, is_admin: bool, created_at: datetime) -> User:
+    def add_user(
+        self, *, name: str, full_name: str, email: str, is_admin: bool, created_at: datetime
+    ) -> User:
         """Raises `NameTaken`."""
 
-    def update_user(self, user_id: NamespaceId, *, full_name: str, email: str, about: str, is_admin: bool) -> None: ...
+    def update_user(
+        self, user_id: NamespaceId, *, full_name: str, email: str, about: str, is_admin: bool
+    ) -> None: ...
 
     def set_password_hash(self, user_id: NamespaceId, password_hash: str) -> None: ...
 

@@ -42,8 +42,8 @@ class CloudBlobs:
 
     def __init__(self, url: str) -> None:
         # Plain http is for test servers and private networks; https is what public clouds answer on.
-        options = {} if urlsplit(url).scheme == "memory" else {"client_options": {"allow_http": True}}
-        self._store: Any = MemoryStore() if urlsplit(url).scheme == "memory" else from_url(url, **options)
+        in_memory = urlsplit(url).scheme == "memory"
+        self._store: Any = MemoryStore() if in_memory else from_url(url, client_options={"allow_http": True})
 
     def open_writer(self, key: str) -> CloudWriter:
         return CloudWriter(self._store, key)

@@ -38,9 +38,16 @@ _BINARY_LARGE_BYTES = 1 << 20
 
 def validate_yaml(request: HubRequest) -> Response:
     body = request.json_object
-    kind = RepoKind(body.get("repoType") or "model") if body.get("repoType") in {*RepoKind, None} else RepoKind.MODEL
+    kind = (
+        RepoKind(body.get("repoType") or "model")
+        if body.get("repoType") in {*RepoKind, None}
+        else RepoKind.MODEL
+    )
     errors, warnings = card_problems(str(body.get("content", "")), kind)
-    answer = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
+    answer = {
+        "errors": [{"message": text} for text in errors],
+        "warnings": [{"message": text} for text in warnings],
+    }
     return JSONResponse(answer, 400 if errors else 200)
 
 
@@ -145,7 +152,9 @@ def parse_commit_body(body: bytes) -> CommitRequest:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, Invalid):
                 raise
-            raise Invalid(f"Line {number} of the commit is not an operation this Hub knows: {error!r}") from error
+            raise Invalid(
+                f"Line {number} of the commit is not an operation this Hub knows: {error!r}"
+            ) from error
     summary = str(header.get("summary") or "").strip()
     if not summary:
         raise Invalid("The commit has no summary: its first line must be a header with one.")
@@ -183,7 +192,9 @@ def _operation(key: str, value: Mapping[str, Any]) -> Operation:
             return DeleteFolder(path) if path.endswith("/") else DeleteFile(path)
         case "copyFile":
             return CopyFile(path, str(value["srcPath"]), value.get("srcRevision"))
-    raise Invalid(f"A commit cannot do {key!r}; it knows file, lfsFile, deletedFile, deletedFolder and copyFile.")
+    raise Invalid(
+        f"A commit cannot do {key!r}; it knows file, lfsFile, deletedFile, deletedFolder and copyFile."
+    )
 
 
 def decoded(value: Mapping[str, Any]) -> bytes:

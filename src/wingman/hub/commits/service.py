@@ -105,13 +105,16 @@ class CommitService:
         """What changes where, and the new blobs; reads, but writes nothing."""
         operations = list(operations)
         large = tx.files.in_repo(
-            repo.id, [op.sha256 for op in operations if isinstance(op, AddLargeFile) and SHA256.match(op.sha256)]
+            repo.id,
+            [op.sha256 for op in operations if isinstance(op, AddLargeFile) and SHA256.match(op.sha256)],
         )
         load = tree_loader(tx.git, repo.pool_id)
         changes: dict[str, NewFile | None] = {}
         blobs: list[GitObject] = []
         for operation in operations:
-            path = check_path(operation.path.strip("/") if isinstance(operation, DeleteFolder) else operation.path)
+            path = check_path(
+                operation.path.strip("/") if isinstance(operation, DeleteFolder) else operation.path
+            )
             match operation:
                 case AddFile(data=data):
                     if len(data) > self._max_regular_bytes:
@@ -151,9 +154,7 @@ class CommitService:
             known = tx.git.ref(repo.id, ref)
             if known is not None and not overwrite:
                 raise BranchExists(name, "branch")
-            move_head(
-                tx, repo, ref, old=known.oid if known else None, new=start, user_id=user.id, at=now()
-            )
+            move_head(tx, repo, ref, old=known.oid if known else None, new=start, user_id=user.id, at=now())
 
     def delete_branch(self, caller: Caller, repo: Repo, name: str) -> None:
         """Raises `RevisionMissing`, `Invalid` (main, or not a branch's name), `Forbidden`."""
@@ -168,7 +169,9 @@ class CommitService:
                 raise RevisionMissing(repo, name)
             move_head(tx, repo, ref, old=known.oid, new=None, user_id=user.id, at=now())
 
-    def create_tag(self, caller: Caller, repo: Repo, name: str, *, revision: str, message: str | None) -> None:
+    def create_tag(
+        self, caller: Caller, repo: Repo, name: str, *, revision: str, message: str | None
+    ) -> None:
         """A light tag, or an annotated one where there is a message.
 
         Raises `BranchExists`, `RevisionMissing`, `Invalid`, `Forbidden`.
@@ -204,8 +207,7 @@ class CommitService:
             if known is None:
                 raise RevisionMissing(repo, name)
             # The commit behind a deleted tag stays known, so that nobody's pinned revision breaks.
-            tx.git.move_ref(repo.id, ref, old=known.oid, new=None, commit=None)
-            tx.repos.set_updated(repo.id, now())
+            move_head(tx, repo, ref, old=known.oid, new=None, user_id=user.id, at=now())
 
     def squash(self, caller: Caller, repo: Repo, revision: str, *, message: str | None) -> None:
         """Replace a branch's history by one commit with the same files.
@@ -236,7 +238,6 @@ def initial_commit(tx: Transaction, repo: Repo, user: User, files: dict[str, byt
     tx.git.add_objects(repo.pool_id, [*blobs.values(), *trees, commit])
     move_head(tx, repo, MAIN, old=None, new=commit.oid, user_id=user.id, at=at)
     return commit.oid
-
 
 
 def _writer(caller: Caller, repo: Repo) -> User:

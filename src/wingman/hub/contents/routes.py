@@ -42,7 +42,9 @@ def paths_info(request: HubRequest) -> Response:
     paths, expand = _paths_asked(request)
     if len(paths) > MAX_PATHS:
         raise TooLarge(f"{len(paths)} paths were asked for; at most {MAX_PATHS} at once.")
-    commit, entries = request.hub.contents.paths(repo, request.segment("revision"), paths, last_commits=expand)
+    commit, entries = request.hub.contents.paths(
+        repo, request.segment("revision"), paths, last_commits=expand
+    )
     return JSONResponse([entry_json(entry) for entry in entries], headers={"X-Repo-Commit": commit})
 
 
@@ -66,7 +68,11 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "path": entry.path,
     }
     if entry.pointer:
-        shown["lfs"] = {"oid": entry.pointer.sha256, "size": entry.size, "pointerSize": len(entry.pointer.text)}
+        shown["lfs"] = {
+            "oid": entry.pointer.sha256,
+            "size": entry.size,
+            "pointerSize": len(entry.pointer.text),
+        }
     if entry.xet_hash:
         shown["xetHash"] = entry.xet_hash
     if entry.last_commit:
@@ -156,7 +162,7 @@ def file_response(request: HubRequest, repo: Repo, file: OpenedFile) -> Response
     if file.large is not None:
         headers |= {"X-Linked-ETag": f'"{file.large.sha256}"', "X-Linked-Size": str(file.size)}
         if file.large.xet_hash:
-            headers |= _xet_headers(request, repo, file)
+            headers |= _xet_headers(request, repo, file, file.large.xet_hash)
     if request.headers.get("if-none-match", "").strip() == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     chosen = parse_range(request.headers.get("range"), file.size)
@@ -173,16 +179,28 @@ def file_response(request: HubRequest, repo: Repo, file: OpenedFile) -> Response
     return StreamingResponse(request.hub.stream_large_file(file.large, start, end), status, headers)
 
 
-def _xet_headers(request: HubRequest, repo: Repo, file: OpenedFile) -> dict[str, str]:
-    assert file.large is not None and file.large.xet_hash is not None
+def _xet_headers(request: HubRequest, repo: Repo, file: OpenedFile, xet_hash: str) -> dict[str, str]:
     api = f"{request.base}/api/{repo.scope}"
     return {
-        "X-Xet-Hash": file.large.xet_hash,
+        "X-Xet-Hash": xet_hash,
         "Link": f'<{api}/xet-read-token/{file.commit}>; rel="xet-auth"',
     }
 
 
-_TEXT_TYPES = {".md", ".txt", ".py", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".jsonl", ".csv", ".tsv", ".sh"}
+_TEXT_TYPES = {
+    ".md",
+    ".txt",
+    ".py",
+    ".yaml",
+    ".yml",
+    ".toml",
+    ".cfg",
+    ".ini",
+    ".jsonl",
+    ".csv",
+    ".tsv",
+    ".sh",
+}
 
 
 def _content_type(path: str) -> str:

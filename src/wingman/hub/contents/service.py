@@ -35,7 +35,13 @@ class ContentService:
             return resolve_revision(tx.git, repo, revision)
 
     def tree(
-        self, repo: Repo, revision: str, path: str = "", *, recursive: bool = False, last_commits: bool = False
+        self,
+        repo: Repo,
+        revision: str,
+        path: str = "",
+        *,
+        recursive: bool = False,
+        last_commits: bool = False,
     ) -> tuple[str, list[Entry]]:
         """The commit, and what lies below `path`. Raises `RevisionMissing`, `EntryMissing`."""
         with self._store.read() as tx:
@@ -45,14 +51,14 @@ class ContentService:
             if here is None or not here.is_directory:
                 raise EntryMissing(repo, path, commit)
             found = (
-                walk(load, here.oid, prefix=path) if recursive else list_directory(load, here.oid, prefix=path)
+                walk(load, here.oid, prefix=path)
+                if recursive
+                else list_directory(load, here.oid, prefix=path)
             )
             entries = _described(tx, repo, found)
             return commit, _with_last_commits(tx, repo, commit, entries) if last_commits else entries
 
-    def describe(
-        self, repo: Repo, revision: str, entries: Sequence[Entry]
-    ) -> list[Entry]:
+    def describe(self, repo: Repo, revision: str, entries: Sequence[Entry]) -> list[Entry]:
         """The same entries with the commit that last touched each."""
         with self._store.read() as tx:
             return _with_last_commits(tx, repo, resolve_revision(tx.git, repo, revision), entries)

@@ -35,6 +35,9 @@ class SqlEvents:
     def after(self, number: int, *, limit: int) -> Sequence[tuple[int, Event]]:
         query = sa.select(events).where(events.c.id > number).order_by(events.c.id).limit(limit)
         return [
-            (row.id, Event(name=row.name, repo_id=row.repo_id, user_id=row.user_id, at=row.at, facts=row.facts))
+            (
+                row.id,
+                Event(name=row.name, repo_id=row.repo_id, user_id=row.user_id, at=row.at, facts=row.facts),
+            )
             for row in self._connection.execute(query)
         ]

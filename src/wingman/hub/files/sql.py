@@ -20,7 +20,9 @@ repo_files = sa.Table(
     "repo_files",
     metadata,
     sa.Column("repo_id", BigId, sa.ForeignKey("repos.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("sha256", sa.LargeBinary(32), sa.ForeignKey("large_files.sha256"), primary_key=True, index=True),
+    sa.Column(
+        "sha256", sa.LargeBinary(32), sa.ForeignKey("large_files.sha256"), primary_key=True, index=True
+    ),
 )
 
 

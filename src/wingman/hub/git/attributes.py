@@ -7,11 +7,64 @@ Covers the patterns that people write for LFS (gitattributes(5), gitignore(5) gl
 import re
 from functools import lru_cache
 
-_BINARY = """*.7z *.arrow *.bin *.bz2 *.ckpt *.ftz *.gz *.h5 *.joblib *.lfs.* *.mlmodel *.model *.msgpack *.npy
-*.npz *.onnx *.ot *.parquet *.pb *.pickle *.pkl *.pt *.pth *.rar *.safetensors saved_model/**/* *.tar.* *.tar
-*.tflite *.tgz *.wasm *.xz *.zip *.zst *tfevents*""".split()
-_MEDIA = """*.lz4 *.mds *.pcm *.sam *.raw *.aac *.flac *.mp3 *.ogg *.wav *.bmp *.gif *.png *.tiff *.jpg *.jpeg
-*.webp *.mp4 *.webm""".split()
+_BINARY = [
+    "*.7z",
+    "*.arrow",
+    "*.bin",
+    "*.bz2",
+    "*.ckpt",
+    "*.ftz",
+    "*.gz",
+    "*.h5",
+    "*.joblib",
+    "*.lfs.*",
+    "*.mlmodel",
+    "*.model",
+    "*.msgpack",
+    "*.npy",
+    "*.npz",
+    "*.onnx",
+    "*.ot",
+    "*.parquet",
+    "*.pb",
+    "*.pickle",
+    "*.pkl",
+    "*.pt",
+    "*.pth",
+    "*.rar",
+    "*.safetensors",
+    "saved_model/**/*",
+    "*.tar.*",
+    "*.tar",
+    "*.tflite",
+    "*.tgz",
+    "*.wasm",
+    "*.xz",
+    "*.zip",
+    "*.zst",
+    "*tfevents*",
+]
+_MEDIA = [
+    "*.lz4",
+    "*.mds",
+    "*.pcm",
+    "*.sam",
+    "*.raw",
+    "*.aac",
+    "*.flac",
+    "*.mp3",
+    "*.ogg",
+    "*.wav",
+    "*.bmp",
+    "*.gif",
+    "*.png",
+    "*.tiff",
+    "*.jpg",
+    "*.jpeg",
+    "*.webp",
+    "*.mp4",
+    "*.webm",
+]
 
 
 def default_attributes(*, with_media: bool) -> bytes:

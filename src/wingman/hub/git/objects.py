@@ -18,7 +18,13 @@ from wingman.hub.errors import Invalid
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 ZERO_OID = "0" * 40
 
-MODE_FILE, MODE_EXECUTABLE, MODE_SYMLINK, MODE_DIRECTORY, MODE_SUBMODULE = 0o100644, 0o100755, 0o120000, 0o40000, 0o160000
+MODE_FILE, MODE_EXECUTABLE, MODE_SYMLINK, MODE_DIRECTORY, MODE_SUBMODULE = (
+    0o100644,
+    0o100755,
+    0o120000,
+    0o40000,
+    0o160000,
+)
 
 
 class ObjectKind(IntEnum):
@@ -72,7 +78,7 @@ def parse_tree(data: bytes) -> list[TreeEntry]:
             TreeEntry(decode_path(name), mode, oid.decode("ascii") if len(oid) == 40 else oid.hex())
             for name, mode, oid in _parse_tree(data, 20)
         ]
-    except Exception as error:  # noqa: BLE001 - the compiled parser raises bare kinds that its documentation does not name
+    except Exception as error:
         raise MalformedObject(f"not a git tree: {error}") from error
 
 
@@ -145,7 +151,11 @@ def _parse_person(value: bytes) -> tuple[Person, datetime]:
     match = _PERSON.match(value)
     if match is None:
         raise MalformedObject(f"not a git identity: {value[:80]!r}")
-    name, email, seconds = match[1].decode("utf-8", "replace"), match[2].decode("utf-8", "replace"), int(match[3])
+    name, email, seconds = (
+        match[1].decode("utf-8", "replace"),
+        match[2].decode("utf-8", "replace"),
+        int(match[3]),
+    )
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
@@ -161,7 +171,9 @@ def make_commit(commit: Commit) -> GitObject:
     return GitObject(ObjectKind.COMMIT, text.encode("utf-8", "surrogateescape"))
 
 
-def make_tag(*, target: str, target_kind: ObjectKind, name: str, tagger: Person, at: datetime, message: str) -> GitObject:
+def make_tag(
+    *, target: str, target_kind: ObjectKind, name: str, tagger: Person, at: datetime, message: str
+) -> GitObject:
     """An annotated tag."""
     text = (
         f"object {target}\ntype {target_kind.word.decode()}\ntag {name}\n"

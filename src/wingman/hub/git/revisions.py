@@ -42,7 +42,9 @@ def check_ref_name(name: str) -> str:
 
 def find_ref(git: Git, repo: Repo, revision: str) -> Ref | None:
     """The branch, else the tag, else the special ref (`refs/pr/1`) of this name."""
-    names = (revision,) if revision.startswith("refs/") else (f"refs/heads/{revision}", f"refs/tags/{revision}")
+    names = (
+        (revision,) if revision.startswith("refs/") else (f"refs/heads/{revision}", f"refs/tags/{revision}")
+    )
     return next((ref for name in names if (ref := git.ref(repo.id, name)) is not None), None)
 
 

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -76,7 +77,9 @@ class SqlGit:
             )
             for row in self._connection.execute(query):
                 oid = row.oid.hex()
-                data = self._blobs.read(_blob_key(pool, oid)) if row.data is None else zlib.decompress(row.data)
+                data = (
+                    self._blobs.read(_blob_key(pool, oid)) if row.data is None else zlib.decompress(row.data)
+                )
                 found[oid] = GitObject(ObjectKind(row.kind), data)
         return found
 
@@ -120,9 +123,13 @@ class SqlGit:
         row = self._connection.execute(query).first()
         return None if row is None else Ref(row.name, row.oid.hex(), row.commit_oid.hex())
 
-    def move_ref(self, repo_id: RepoId, name: str, *, old: str | None, new: str | None, commit: str | None) -> None:
+    def move_ref(
+        self, repo_id: RepoId, name: str, *, old: str | None, new: str | None, commit: str | None
+    ) -> None:
         here = (git_refs.c.repo_id == repo_id) & (git_refs.c.name == name)
-        target = None if new is None else {"oid": bytes.fromhex(new), "commit_oid": bytes.fromhex(commit or new)}
+        target = (
+            None if new is None else {"oid": bytes.fromhex(new), "commit_oid": bytes.fromhex(commit or new)}
+        )
         if old is None and target is not None:
             try:
                 with self._connection.begin_nested():
@@ -151,7 +158,11 @@ class SqlGit:
         low = bytes.fromhex(even)
         query = (
             sa.select(git_commits.c.oid)
-            .where(git_commits.c.repo_id == repo_id, git_commits.c.oid >= low, git_commits.c.oid <= low.ljust(20, b"\xff"))
+            .where(
+                git_commits.c.repo_id == repo_id,
+                git_commits.c.oid >= low,
+                git_commits.c.oid <= low.ljust(20, b"\xff"),
+            )
             .limit(64)
         )
         found = [oid.hex() for (oid,) in self._connection.execute(query) if oid.hex().startswith(prefix)]
@@ -161,7 +172,7 @@ class SqlGit:
         actual = self.ref(repo_id, name)
         return RefMoved(name, expected, actual.oid if actual else None)
 
-    def _row(self, pool: PoolId, item: GitObject) -> dict[str, object]:
+    def _row(self, pool: PoolId, item: GitObject) -> dict[str, Any]:
         oid = item.oid
         pointer = parse_pointer(item.data) if item.kind is ObjectKind.BLOB else None
         inline = len(item.data) <= INLINE_BYTES or item.kind is not ObjectKind.BLOB

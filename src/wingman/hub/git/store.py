@@ -71,7 +71,9 @@ class Git(Protocol):
 
     def ref(self, repo_id: RepoId, name: str) -> Ref | None: ...
 
-    def move_ref(self, repo_id: RepoId, name: str, *, old: str | None, new: str | None, commit: str | None) -> None:
+    def move_ref(
+        self, repo_id: RepoId, name: str, *, old: str | None, new: str | None, commit: str | None
+    ) -> None:
         """Compare and swap: from `old` (None: must not exist) to `new` (None: delete). Raises `RefMoved`."""
 
     def add_commits(self, repo_id: RepoId, oids: Iterable[str]) -> None:

@@ -84,7 +84,10 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
 def error_response(error: HubError, *, base_url: str) -> Response:
     answer = answer_for(error, base_url=base_url)
     text = str(error)
-    headers = {"X-Error-Message": text.encode("ascii", "replace").decode().replace("\n", " ")[:500], **answer.headers}
+    headers = {
+        "X-Error-Message": text.encode("ascii", "replace").decode().replace("\n", " ")[:500],
+        **answer.headers,
+    }
     if answer.code is not None:
         headers["X-Error-Code"] = answer.code.value
     if isinstance(error, InvalidToken):
@@ -95,9 +98,12 @@ def error_response(error: HubError, *, base_url: str) -> Response:
 async def handle_crash(request: Request, error: Exception) -> Response:
     """The outermost handler: our own mistake. Logged with its traceback, told without it."""
     request_id = request.scope.get("wingman.request_id", "-")
-    log.error("%s %s failed (request %s)\n%s", request.method, request.url.path, request_id,
-              "".join(traceback.format_exception(error)))
+    log.error(
+        "%s %s failed (request %s)\n%s",
+        request.method,
+        request.url.path,
+        request_id,
+        "".join(traceback.format_exception(error)),
+    )
     text = "The Hub made a mistake while answering this; its log has the details."
     return JSONResponse({"error": text}, 500, {"X-Error-Message": text, "X-Request-Id": request_id})
-
-

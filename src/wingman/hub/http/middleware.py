@@ -29,7 +29,9 @@ class EdgeMiddleware:
         headers = dict(scope["headers"])
         scope["wingman.request_id"] = request_id = _request_id(headers)
         # Routes must see `refs%2Fpr%2F1` as one segment; each parameter is decoded where it is read.
-        scope["path"] = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
+        scope["path"] = (
+            scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
+        )
         started, status, sent = time.perf_counter(), 500, 0
 
         async def send_marked(message: Message) -> None:

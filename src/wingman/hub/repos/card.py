@@ -41,8 +41,20 @@ _LIBRARY_FILES = (
     ("model_index.json", "diffusers"),
     ("config_sentence_transformers.json", "sentence-transformers"),
 )
-_FORMAT_SUFFIXES = ((".safetensors", "safetensors"), (".onnx", "onnx"), (".gguf", "gguf"), (".tflite", "tflite"))
-_DATA_FORMATS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".txt": "text"}
+_FORMAT_SUFFIXES = (
+    (".safetensors", "safetensors"),
+    (".onnx", "onnx"),
+    (".gguf", "gguf"),
+    (".tflite", "tflite"),
+)
+_DATA_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".parquet": "parquet",
+    ".txt": "text",
+}
 _DATASET_TAG_KEYS = (
     "annotations_creators",
     "language_creators",
@@ -168,7 +180,9 @@ def _task(card: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
     if card.get("pipeline_tag"):
         return str(card["pipeline_tag"])
     heads = _words(config.get("architectures") or [])
-    return next((task for head in heads for ending, task in _HEAD_TASKS.items() if head.endswith(ending)), None)
+    return next(
+        (task for head in heads for ending, task in _HEAD_TASKS.items() if head.endswith(ending)), None
+    )
 
 
 def _tags(
@@ -193,7 +207,9 @@ def _tags(
     elif kind is RepoKind.DATASET:
         for key in _DATASET_TAG_KEYS:
             tags += [f"{key}:{value}" for value in _words(card.get(key) or [])]
-        formats = (tag for suffix, tag in _DATA_FORMATS.items() if any(name.endswith(suffix) for name in names))
+        formats = (
+            tag for suffix, tag in _DATA_FORMATS.items() if any(name.endswith(suffix) for name in names)
+        )
         tags += [f"format:{tag}" for tag in dict.fromkeys(formats)]
     elif card.get("sdk"):
         tags.append(str(card["sdk"]))

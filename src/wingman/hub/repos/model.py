@@ -63,7 +63,11 @@ class RepoGated(NotFound):
     def __init__(self, kind: RepoKind, full_name: str, *, anonymous: bool) -> None:
         super().__init__(
             f"Access to {kind.value} {full_name} is restricted."
-            + (" You must be logged in and be authorized to access it." if anonymous else " Ask for access first.")
+            + (
+                " You must be logged in and be authorized to access it."
+                if anonymous
+                else " Ask for access first."
+            )
         )
         self.kind, self.full_name, self.anonymous = kind, full_name, anonymous
 

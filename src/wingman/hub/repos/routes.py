@@ -93,7 +93,9 @@ def info(request: HubRequest) -> Response:
     revision = request.segment("revision") if "revision" in request.path_params else "main"
     if "revision" not in request.path_params and repo.head is None:
         return JSONResponse(
-            info_json(repo, sha=None, config={}, siblings=list, with_sizes=False, expand=expand, safetensors=dict)
+            info_json(
+                repo, sha=None, config={}, siblings=list, with_sizes=False, expand=expand, safetensors=dict
+            )
         )
     contents = request.hub.contents
     sha = contents.resolve(repo, revision)
@@ -101,7 +103,9 @@ def info(request: HubRequest) -> Response:
     def siblings():
         return [entry for entry in contents.tree(repo, sha, recursive=True)[1] if not entry.is_directory]
 
-    needs_config = repo.kind is RepoKind.MODEL and (not expand or {"config", "transformersInfo"} & set(expand))
+    needs_config = repo.kind is RepoKind.MODEL and (
+        not expand or {"config", "transformersInfo"} & set(expand)
+    )
     return JSONResponse(
         info_json(
             repo,
@@ -161,12 +165,16 @@ def list_repos(request: HubRequest) -> Response:
     )
     found = request.hub.repos.list(wanted)
     page = found[:limit]
-    fields = expand or (FULL_LIST_FIELDS if request.flag("full") else ("cardData",) if request.flag("cardData") else ())
+    fields = expand or (
+        FULL_LIST_FIELDS if request.flag("full") else ("cardData",) if request.flag("cardData") else ()
+    )
     rows = [list_json(repo, fields=fields, expanded=bool(expand)) for repo in page]
     if "siblings" in fields:
         for row, repo in zip(rows, page, strict=True):
             row["siblings"] = _siblings(request, repo)
-    headers = next_link(request, [_sort_value(page[-1], wanted.sort), page[-1].id]) if len(found) > limit else {}
+    headers = (
+        next_link(request, [_sort_value(page[-1], wanted.sort), page[-1].id]) if len(found) > limit else {}
+    )
     return JSONResponse(rows, headers=headers)
 
 
@@ -190,7 +198,9 @@ def _sort_value(repo: Repo, sort: str) -> float:
 def _tags(request: HubRequest) -> tuple[str, ...]:
     """`filter` and the older parameters that mean a tag too."""
     tags = [tag for value in request.many("filter") for tag in value.split(",") if tag]
-    tags += [value for name in ("pipeline_tag", "library", "sdk") if (value := request.query_params.get(name))]
+    tags += [
+        value for name in ("pipeline_tag", "library", "sdk") if (value := request.query_params.get(name))
+    ]
     tags += [f"dataset:{value}" for value in request.many("trained_dataset")]
     return tuple(tags)
 

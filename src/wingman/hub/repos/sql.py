@@ -145,7 +145,7 @@ class SqlRepos:
                 )
         except sa.exc.IntegrityError as error:
             raise RepoExists(kind, f"{namespace}/{name}") from error
-        repo_id = result.inserted_primary_key[0]
+        (repo_id,) = result.inserted_primary_key or (0,)
         self._connection.execute(sa.update(repos).where(repos.c.id == repo_id).values(pool_id=repo_id))
         # A name that once led elsewhere now means the new repository.
         self._forget_alias(kind, key)
@@ -180,7 +180,9 @@ class SqlRepos:
         for tag in wanted.tags:
             query = query.where(
                 sa.exists().where(
-                    repo_tags.c.repo_id == repos.c.id, repo_tags.c.kind == wanted.kind.value, repo_tags.c.tag == tag
+                    repo_tags.c.repo_id == repos.c.id,
+                    repo_tags.c.kind == wanted.kind.value,
+                    repo_tags.c.tag == tag,
                 )
             )
         if wanted.gated is not None:

@@ -11,7 +11,10 @@ from wingman.hub.errors import Invalid
 from wingman.hub.http.dates import iso
 from wingman.hub.repos.model import Repo, RepoKind
 
-_COMMON = "author cardData createdAt disabled lastModified likes private resourceGroup sha siblings tags trendingScore usedStorage"
+_COMMON = (
+    "author cardData createdAt disabled lastModified likes private resourceGroup sha siblings tags "
+    "trendingScore usedStorage"
+)
 EXPANDABLE: dict[RepoKind, tuple[str, ...]] = {
     RepoKind.MODEL: tuple(
         sorted(
@@ -27,7 +30,17 @@ EXPANDABLE: dict[RepoKind, tuple[str, ...]] = {
     ),
     RepoKind.SPACE: tuple(sorted(f"{_COMMON} datasets models region runtime sdk subdomain".split())),
 }
-_LIST_FIELDS = ("author", "createdAt", "lastModified", "likes", "private", "sha", "tags", "trendingScore", "disabled")
+_LIST_FIELDS = (
+    "author",
+    "createdAt",
+    "lastModified",
+    "likes",
+    "private",
+    "sha",
+    "tags",
+    "trendingScore",
+    "disabled",
+)
 _LIST_EXTRA = {
     RepoKind.MODEL: ("downloads", "gated", "library_name", "pipeline_tag"),
     RepoKind.DATASET: ("description", "downloads", "gated", "mainSize"),
@@ -58,7 +71,7 @@ def check_expand(kind: RepoKind, wanted: Sequence[str]) -> None:
     for name in wanted:
         if name not in allowed:
             raise Invalid(
-                f'Invalid option: expected one of {"|".join(repr(option) for option in allowed)}, '
+                f"Invalid option: expected one of {'|'.join(repr(option) for option in allowed)}, "
                 f"received {name!r} at expand."
             )
 
@@ -98,7 +111,9 @@ def info_json(
 def list_json(repo: Repo, *, fields: Sequence[str], expanded: bool) -> dict[str, Any]:
     """One row of a list."""
     names = fields if expanded else [*_LIST_FIELDS, *_LIST_EXTRA[repo.kind], *fields]
-    return _identity(repo, with_model_id=not expanded) | _present((name, field_value(repo, name)) for name in names)
+    return _identity(repo, with_model_id=not expanded) | _present(
+        (name, field_value(repo, name)) for name in names
+    )
 
 
 def _identity(repo: Repo, *, with_model_id: bool) -> dict[str, Any]:
@@ -170,7 +185,11 @@ def field_value(repo: Repo, name: str) -> Any:
         case "subdomain":
             return f"{repo.namespace}-{repo.name}".lower().replace(".", "-").replace("_", "-")
         case "runtime":
-            return {"stage": "NO_APP_FILE", "hardware": {"current": None, "requested": None}, "gcTimeout": None}
+            return {
+                "stage": "NO_APP_FILE",
+                "hardware": {"current": None, "requested": None},
+                "gcTimeout": None,
+            }
         case "region":
             return "us"
     return None
