@@ -21,11 +21,14 @@ def _setting(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
 
+_DEFAULT_HOME = Path("~/.wingman")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a Hub can be told, validated and frozen. Build it with `load_settings`."""
 
-    home: Path = _setting(Path("~/.wingman"), "Folder that holds everything when no other store is named.")
+    home: Path = _setting(_DEFAULT_HOME, "Folder that holds everything when no other store is named.")
     host: str = _setting("127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
     port: int = _setting(8080, "Port to listen on; 0 takes a free one.")
     public_url: str = _setting("", "Base URL that clients use; empty: the one of each request.")
@@ -76,7 +79,7 @@ def load_settings(
         for setting in fields(Settings)
         if environ.get(variable_name(setting.name))
     }
-    home = Path(given.get("home") or from_environment.get("home") or Settings.home).expanduser()
+    home = Path(given.get("home") or from_environment.get("home") or _DEFAULT_HOME).expanduser()
     named = config or (Path(environ["WINGMAN_CONFIG"]) if environ.get("WINGMAN_CONFIG") else None)
     from_file = _read_file(named or home / "wingman.toml", must_exist=named is not None)
     values: dict[str, Any] = {}
@@ -119,7 +122,7 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 def _coerce(name: str, value: Any, source: str) -> Any:
-    kind = next(setting.type for setting in fields(Settings) if setting.name == name)
+    kind: Any = next(setting.type for setting in fields(Settings) if setting.name == name)
     try:
         if kind is bool and not isinstance(value, bool):
             word = str(value).lower()

@@ -152,7 +152,25 @@ def derive_facts(
         library_name=library,
         sdk=str(card["sdk"]) if kind is RepoKind.SPACE and card.get("sdk") else None,
         used_bytes=used_bytes,
+        about=plain_words(readme),
     )
+
+
+ABOUT_CHARACTERS = 2000
+_MARKUP = re.compile(
+    r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|<[^>]*>|!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|[#>*_`\[\]|~=-]{1,}",
+    re.DOTALL,
+)
+
+
+def plain_words(readme: str) -> str:
+    """The first words of a card without its front matter and markup.
+
+    >>> plain_words("---\\nlicense: mit\\n---\\n# A *small* [model](x.md)")
+    'A small model'
+    """
+    body = _FRONT_MATTER.sub("", readme, count=1)[: 8 * ABOUT_CHARACTERS]
+    return " ".join(_MARKUP.sub(" ", body).split())[:ABOUT_CHARACTERS]
 
 
 def _json_object(data: bytes | None) -> dict[str, Any]:

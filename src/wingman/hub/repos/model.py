@@ -99,6 +99,8 @@ class RepoFacts:
     library_name: str | None = None
     sdk: str | None = None
     used_bytes: int = 0
+    about: str = ""
+    """The beginning of the card as plain words, for searching and for lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

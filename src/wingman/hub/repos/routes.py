@@ -163,7 +163,7 @@ def list_repos(request: HubRequest) -> Response:
         limit=limit + 1,
         after=(cursor[0], cursor[1]) if cursor else None,
     )
-    found = request.hub.repos.list(wanted)
+    found = request.hub.repos.page(wanted)
     page = found[:limit]
     fields = expand or (
         FULL_LIST_FIELDS if request.flag("full") else ("cardData",) if request.flag("cardData") else ()

@@ -43,12 +43,12 @@ class RepoService:
             raise refuse(caller, f"change {repo.full_name}")
         return repo
 
-    def list(self, wanted: RepoFilter) -> Sequence[Repo]:
+    def page(self, wanted: RepoFilter) -> Sequence[Repo]:
         """Raises `Invalid` for an unknown sort."""
         if wanted.sort not in SORTS:
             raise Invalid(f"Cannot sort by {wanted.sort!r}; use one of {', '.join(SORTS)}.")
         with self._store.read() as tx:
-            return tx.repos.list(wanted)
+            return tx.repos.page(wanted)
 
     def create(
         self,

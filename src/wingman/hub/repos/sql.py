@@ -1,6 +1,6 @@
 """Repositories in SQL: keyset-indexed sorts, tags in a table of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,60 +9,14 @@ import sqlalchemy as sa
 from wingman.hub.access.model import Visibility
 from wingman.hub.accounts.model import NamespaceId
 from wingman.hub.accounts.sql import namespaces
-from wingman.hub.database import BigId, UtcTime, insert_ignoring_known, metadata
+from wingman.hub.database import insert_ignoring_known
 from wingman.hub.repos.model import MoveTargetExists, PoolId, Repo, RepoExists, RepoFacts, RepoId, RepoKind
+from wingman.hub.repos.search import contains_word
 from wingman.hub.repos.store import RepoFilter
+from wingman.hub.repos.tables import repo_aliases, repo_tags, repos
 
-repos = sa.Table(
-    "repos",
-    metadata,
-    sa.Column("id", BigId, primary_key=True),
-    sa.Column("kind", sa.String(8), nullable=False),
-    sa.Column("namespace_id", BigId, sa.ForeignKey("namespaces.id"), nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("key", sa.String, nullable=False),
-    sa.Column("pool_id", BigId, nullable=False),
-    sa.Column("private", sa.Boolean, nullable=False),
-    sa.Column("gated", sa.String, nullable=False, server_default=""),
-    sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("discussions_disabled", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("updated_at", UtcTime, nullable=False),
-    sa.Column("head", sa.String(40)),
-    sa.Column("likes", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("downloads", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("downloads_all_time", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("trending", sa.Float, nullable=False, server_default="0"),
-    sa.Column("card", sa.JSON, nullable=False),
-    sa.Column("tags", sa.JSON, nullable=False),
-    sa.Column("pipeline_tag", sa.String),
-    sa.Column("library_name", sa.String),
-    sa.Column("sdk", sa.String),
-    sa.Column("used_bytes", sa.BigInteger, nullable=False, server_default="0"),
-    sa.UniqueConstraint("kind", "key"),
-    sa.Index("ix_repos_trending", "kind", "trending", "id"),
-    sa.Index("ix_repos_updated", "kind", "updated_at", "id"),
-    sa.Index("ix_repos_created", "kind", "created_at", "id"),
-    sa.Index("ix_repos_downloads", "kind", "downloads", "id"),
-    sa.Index("ix_repos_likes", "kind", "likes", "id"),
-    sa.Index("ix_repos_namespace", "namespace_id", "kind"),
-    # An id names the pool of git objects: one that was used must never come back for another repository.
-    sqlite_autoincrement=True,
-)
-repo_aliases = sa.Table(
-    "repo_aliases",
-    metadata,
-    sa.Column("kind", sa.String(8), primary_key=True),
-    sa.Column("key", sa.String, primary_key=True),
-    sa.Column("repo_id", BigId, sa.ForeignKey("repos.id", ondelete="CASCADE"), nullable=False, index=True),
-)
-repo_tags = sa.Table(
-    "repo_tags",
-    metadata,
-    sa.Column("kind", sa.String(8), primary_key=True),
-    sa.Column("tag", sa.String, primary_key=True),
-    sa.Column("repo_id", BigId, sa.ForeignKey("repos.id", ondelete="CASCADE"), primary_key=True, index=True),
-)
+_RARE = 500
+"""A tag on fewer repositories than this is cheaper to start from than to check for."""
 
 _SORT_COLUMNS: dict[str, sa.Column] = {
     "trendingScore": repos.c.trending,
@@ -103,6 +57,7 @@ def to_repo(row: Any) -> Repo:
             library_name=row.library_name,
             sdk=row.sdk,
             used_bytes=row.used_bytes,
+            about=row.about,
         ),
     )
 
@@ -170,23 +125,9 @@ class SqlRepos:
     def lock(self, repo_id: RepoId) -> None:
         self._connection.execute(sa.select(repos.c.id).where(repos.c.id == repo_id).with_for_update())
 
-    def list(self, wanted: RepoFilter) -> Sequence[Repo]:
+    def page(self, wanted: RepoFilter) -> Sequence[Repo]:
         column = _SORT_COLUMNS[wanted.sort]
-        query = _SELECT.where(repos.c.kind == wanted.kind.value, is_visible(wanted.visible_to))
-        if wanted.namespace is not None:
-            query = query.where(namespaces.c.key == wanted.namespace.lower())
-        for word in wanted.search:
-            query = query.where(repos.c.key.contains(word.lower(), autoescape=True))
-        for tag in wanted.tags:
-            query = query.where(
-                sa.exists().where(
-                    repo_tags.c.repo_id == repos.c.id,
-                    repo_tags.c.kind == wanted.kind.value,
-                    repo_tags.c.tag == tag,
-                )
-            )
-        if wanted.gated is not None:
-            query = query.where(repos.c.gated != "" if wanted.gated else repos.c.gated == "")
+        query = _SELECT.where(*self._conditions(wanted))
         if wanted.after is not None:
             value, repo_id = wanted.after
             edge = sa.tuple_(sa.type_coerce(column, sa.Float), repos.c.id)
@@ -195,6 +136,57 @@ class SqlRepos:
         order = (column.asc(), repos.c.id.asc()) if wanted.ascending else (column.desc(), repos.c.id.desc())
         rows = self._connection.execute(query.order_by(*order).limit(wanted.limit))
         return [to_repo(row) for row in rows]
+
+    def num_matching(self, wanted: RepoFilter) -> int:
+        query = sa.select(sa.func.count()).select_from(repos).where(*self._conditions(wanted))
+        return self._connection.execute(query).scalar_one()
+
+    def facets(
+        self, wanted: RepoFilter, prefixes: Sequence[str], *, limit: int
+    ) -> Mapping[str, Mapping[str, int]]:
+        matching = sa.select(repos.c.id).where(*self._conditions(wanted))
+        groups: dict[str, Mapping[str, int]] = {}
+        for prefix in prefixes:
+            # Bounds instead of LIKE: they use the primary key in every dialect and collation.
+            inside = (
+                (repo_tags.c.tag >= prefix) & (repo_tags.c.tag < prefix + "\uffff")
+                if prefix
+                else ~repo_tags.c.tag.contains(":")
+            )
+            number = sa.func.count().label("number")
+            query = (
+                sa.select(repo_tags.c.tag, number)
+                .where(repo_tags.c.kind == wanted.kind.value, inside, repo_tags.c.repo_id.in_(matching))
+                .group_by(repo_tags.c.tag)
+                .order_by(number.desc(), repo_tags.c.tag)
+                .limit(limit)
+            )
+            groups[prefix] = {row.tag: row.number for row in self._connection.execute(query)}
+        return groups
+
+    def _conditions(self, wanted: RepoFilter) -> list[sa.ColumnElement[bool]]:
+        conditions = [repos.c.kind == wanted.kind.value, is_visible(wanted.visible_to)]
+        if wanted.namespace is not None:
+            owner = sa.select(namespaces.c.id).where(namespaces.c.key == wanted.namespace.lower())
+            conditions.append(repos.c.namespace_id == owner.scalar_subquery())
+        conditions += [contains_word(self._connection, word, in_card=False) for word in wanted.search]
+        conditions += [contains_word(self._connection, word, in_card=True) for word in wanted.text]
+        conditions += [self._has_tag(wanted.kind, tag) for tag in wanted.tags]
+        if wanted.gated is not None:
+            conditions.append(repos.c.gated != "" if wanted.gated else repos.c.gated == "")
+        return conditions
+
+    def _has_tag(self, kind: RepoKind, tag: str) -> sa.ColumnElement[bool]:
+        """Rare tags are looked up first, frequent ones are checked along the sorted walk.
+
+        SQLite keeps no statistics on how often a value occurs, so we look (at most `_RARE` entries far).
+        """
+        here = (repo_tags.c.kind == kind.value) & (repo_tags.c.tag == tag)
+        few = sa.select(repo_tags.c.repo_id).where(here).limit(_RARE)
+        ids = list(self._connection.execute(few).scalars())
+        if len(ids) < _RARE:
+            return repos.c.id.in_(ids)
+        return sa.exists().where(here, repo_tags.c.repo_id == repos.c.id)
 
     def count(self, namespace_id: NamespaceId, kind: RepoKind, visible_to: Visibility) -> int:
         query = (
@@ -214,6 +206,7 @@ class SqlRepos:
             library_name=facts.library_name,
             sdk=facts.sdk,
             used_bytes=facts.used_bytes,
+            about=facts.about,
             updated_at=updated_at,
         )
         kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()

@@ -1,6 +1,6 @@
 """The contract for repositories and their lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -18,6 +18,8 @@ class RepoFilter:
     visible_to: Visibility
     search: tuple[str, ...] = ()
     """Each a substring of `namespace/name`, upper and lower case alike."""
+    text: tuple[str, ...] = ()
+    """Each a substring of `namespace/name` or of the card's beginning."""
     namespace: str | None = None
     tags: tuple[str, ...] = ()
     gated: bool | None = None
@@ -47,7 +49,16 @@ class Repos(Protocol):
     def lock(self, repo_id: RepoId) -> None:
         """Hold the repository until the transaction ends, so that two commits to it follow one another."""
 
-    def list(self, wanted: RepoFilter) -> Sequence[Repo]: ...
+    def page(self, wanted: RepoFilter) -> Sequence[Repo]: ...
+
+    def facets(
+        self, wanted: RepoFilter, prefixes: Sequence[str], *, limit: int
+    ) -> Mapping[str, Mapping[str, int]]:
+        """How many of the wanted repositories carry each tag, most frequent first, grouped by what the tag
+        begins with (`license:`); "" gathers the tags without a colon. At most `limit` values a group."""
+
+    def num_matching(self, wanted: RepoFilter) -> int:
+        """How many repositories the filter finds, without its page."""
 
     def count(self, namespace_id: NamespaceId, kind: RepoKind, visible_to: Visibility) -> int: ...
 
