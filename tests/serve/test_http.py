@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 import pytest
 from huggingface_hub import InferenceClient, TextClassificationOutputElement
 from transformers import pipeline
