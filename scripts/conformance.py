@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -56,10 +55,11 @@ def main() -> int:
         if options.prepare_only:
             return 0
         tests = suite.selected(options.select)
+        log = (options.log or options.cache / "conformance.log").absolute()
         if options.endpoint:
-            return suite.run(options.endpoint, tests, use_xet=options.xet, log=options.log)
-        with seeded_hub() as endpoint:
-            return suite.run(endpoint, tests, use_xet=options.xet, log=options.log)
+            return suite.run(options.endpoint, tests, use_xet=options.xet, log=log)
+        with seeded_hub(log.with_name(f"{log.stem}-hub.log")) as endpoint:
+            return suite.run(endpoint, tests, use_xet=options.xet, log=log)
     except NotPrepared as missing:
         print(missing, file=sys.stderr)
         return 2
@@ -92,9 +92,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--select", nargs="+", default=["core"], help="core, staging, or test ids and files")
     parser.add_argument("--endpoint", help="a running, seeded Hub; without it, one is started for the run")
     parser.add_argument("--xet", action="store_true", help="let the client upload through Xet")
-    parser.add_argument(
-        "--log", type=Path, default=Path("conformance.log"), help="where pytest's output goes"
-    )
+    parser.add_argument("--log", type=Path, help="where the output goes (default: in the cache)")
     parser.add_argument("--prepare-only", action="store_true", help="fetch and install, run nothing")
     return parser.parse_args(arguments)
 
@@ -170,7 +168,6 @@ class Suite:
 
     def run(self, endpoint: str, tests: list[str], *, use_xet: bool, log: Path) -> int:
         """Run `tests` against `endpoint`, print the table, and return pytest's exit code."""
-        log = log.absolute()
         results = log.with_suffix(".json")
         environ = {
             name: text for name, text in os.environ.items() if not name.startswith(("HF_", "WINGMAN_"))
@@ -218,7 +215,7 @@ class Suite:
 
 
 @contextmanager
-def seeded_hub() -> Iterator[str]:
+def seeded_hub(log: Path) -> Iterator[str]:
     """A Hub on a free port with an empty home and the accounts that the tests name; yields its address."""
     wingman = existing(ROOT / ".venv" / "bin" / "wingman", "wingman command", "`make venv`")
     with tempfile.TemporaryDirectory(prefix="wingman-conformance-") as folder:
@@ -227,16 +224,15 @@ def seeded_hub() -> Iterator[str]:
         checked([wingman, "admin", "seed", seed, "--home", home])
         port = free_port()
         command = [wingman, "up", "--home", home, "--host", "127.0.0.1", "--port", str(port)]
-        with Path(folder, "hub.log").open("wb") as log:
-            hub = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        with log.open("wb") as output:
+            hub = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
             endpoint = f"http://127.0.0.1:{port}"
-            wait_until_ready(hub, endpoint, Path(folder, "hub.log"))
+            wait_until_ready(hub, endpoint, log)
             yield endpoint
         finally:
-            os.killpg(hub.pid, signal.SIGTERM)
+            hub.terminate()  # does nothing to one that has ended
             hub.wait(20)
-            shutil.copy(Path(folder, "hub.log"), "conformance-hub.log")
 
 
 def accounts() -> dict:
