@@ -1,0 +1,140 @@
+"""The base model: found on the Hub or in a folder, pinned, and judged fit before anything heavy is loaded."""
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wingman.lab.errors import BaseModelError, HubError
+from wingman.lab.run import digest_of, hash_of
+
+STARTER_BASE = "all-MiniLM-L6-v2"
+_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model on this disk. `id` and `revision` are what a recipe pins; `folder` is where it is now."""
+
+    id: str
+    revision: str | None
+    folder: Path
+    config: dict[str, Any]
+    num_parameters: int
+    digest: str
+
+    @property
+    def max_positions(self) -> int:
+        return int(self.config.get("max_position_embeddings", 512))
+
+    @property
+    def model_type(self) -> str:
+        return str(self.config.get("model_type", ""))
+
+    @property
+    def num_embedding_parameters(self) -> int:
+        return int(self.config.get("vocab_size", 0)) * int(self.config.get("hidden_size", 0))
+
+
+def find_base(
+    name: str | None, *, home: Path, endpoint: str | None, token: str | None, revision: str | None = None
+) -> BaseModel:
+    """The base model `name`: a folder, or an id on the Hub; None is the encoder of the starter kit.
+
+    Raises `BaseModelError` when there is none or it is not usable, `HubError` when the Hub is out of reach.
+    """
+    if name is None:
+        return read_base(_starter_folder(home), id=STARTER_BASE, revision=None)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return read_base(folder, id=folder.name, revision=None)
+    if name in (STARTER_BASE, f"sentence-transformers/{STARTER_BASE}") and endpoint is None:
+        return read_base(_starter_folder(home), id=STARTER_BASE, revision=None)
+    return _download(name, revision=revision, endpoint=endpoint, token=token)
+
+
+def _starter_folder(home: Path) -> Path:
+    from wingman.lab.starter.encoder import make_encoder
+
+    return make_encoder(home)
+
+
+def _download(name: str, *, revision: str | None, endpoint: str | None, token: str | None) -> BaseModel:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    api = HfApi(endpoint=endpoint, token=token)
+    try:
+        commit = api.model_info(name, revision=revision).sha
+        folder = api.snapshot_download(name, revision=commit, allow_patterns=_PATTERNS)
+    except RevisionNotFoundError as error:
+        raise BaseModelError(f"The model {name} has no revision {revision}.") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise BaseModelError(
+            f"There is no folder {name} here, and no model {name} that you may read on {api.endpoint}."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise HubError(
+            f"The Hub at {api.endpoint} cannot be reached for the base model {name} ({error}).",
+            endpoint=api.endpoint,
+        ) from error
+    return read_base(Path(folder), id=name, revision=commit)
+
+
+def read_base(folder: Path, *, id: str, revision: str | None) -> BaseModel:
+    """Read what a folder says about itself. Raises `BaseModelError` when config, weights or tokenizer are missing."""
+    config_path = folder / "config.json"
+    if not config_path.is_file():
+        raise BaseModelError(f"{id} has no config.json: it is not a transformers model.")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise BaseModelError(
+            f"{id} has no .safetensors weights. Pickled weights are not loaded: they can run code."
+        )
+    if not (folder / "tokenizer.json").is_file():
+        raise BaseModelError(f"{id} has no tokenizer.json; a base for text needs a fast tokenizer.")
+    try:
+        config = json.loads(config_path.read_text("utf-8"))
+    except json.JSONDecodeError as error:
+        raise BaseModelError(f"The config.json of {id} is not valid JSON: {error}.") from error
+    parts = [config_path, folder / "tokenizer.json", *weights]
+    return BaseModel(
+        id=id,
+        revision=revision,
+        folder=folder,
+        config=config,
+        num_parameters=sum(count_parameters(path) for path in weights),
+        digest=hash_of([digest_of(path) for path in parts]),
+    )
+
+
+def count_parameters(path: Path) -> int:
+    """Number of values in a safetensors file, from its header alone.
+
+    Raises `BaseModelError` when the file is not one, or was cut short.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= size - 8:
+            raise BaseModelError(
+                f"{path.name} is not a whole safetensors file ({size:,} bytes). Fetch it again."
+            )
+        header = json.loads(file.read(length))
+    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+    if max((entry["data_offsets"][1] for entry in tensors), default=0) + 8 + length != size:
+        raise BaseModelError(f"{path.name} is cut short ({size:,} bytes). Fetch it again.")
+    total = 0
+    for entry in tensors:
+        count = 1
+        for extent in entry["shape"]:
+            count *= extent
+        total += count
+    return total

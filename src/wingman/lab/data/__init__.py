@@ -1,0 +1,1 @@
+"""Reading, recognising, checking and splitting data. Knows nothing of models."""

@@ -1,0 +1,264 @@
+"""Checks on labelled text: what is missing, doubled, contradictory, unbalanced or leaking, row by row.
+
+Each check is a function of columns and places and returns findings; nothing is changed here.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from wingman.lab.data.model import Finding
+
+MIN_ROWS = 20
+MIN_ROWS_PER_CLASS = 3
+MAX_CLASSES_SHARE = 0.5
+_SHOWN = 5
+
+
+def _find(code: str, level: str, message: str, rows: np.ndarray, places: np.ndarray, **rest: str) -> Finding:
+    return Finding(
+        code=code,
+        level=level,  # type: ignore[arg-type]
+        message=message,
+        places=tuple(str(place) for place in places[rows[:_SHOWN]]),
+        count=len(rows),
+        **rest,
+    )
+
+
+def check_missing(values: pd.Series, column: str, role: str, places: np.ndarray) -> list[Finding]:
+    """Rows without a value. More than half missing is an error: it is likely the wrong column."""
+    missing = np.flatnonzero(values.isna().to_numpy())
+    if not len(missing):
+        return []
+    if len(missing) == len(values):
+        return [
+            _find(
+                "missing",
+                "error",
+                f"Column {column!r} ({role}) is empty in every row.",
+                missing,
+                places,
+                advice="Name another column with --column.",
+            )
+        ]
+    if len(missing) > len(values) / 2:
+        message = f"Column {column!r} ({role}) is empty in {len(missing):,} of {len(values):,} rows."
+        return [
+            _find(
+                "missing",
+                "error",
+                message,
+                missing,
+                places,
+                advice="Name another column with --column, or fill it in.",
+            )
+        ]
+    return [
+        _find(
+            "missing",
+            "warning",
+            f"{len(missing):,} rows have no {role} in column {column!r}; they are left out.",
+            missing,
+            places,
+        )
+    ]
+
+
+def check_classes(
+    labels: pd.Series, column: str, places: np.ndarray, split: np.ndarray | None
+) -> list[Finding]:
+    """One class only, too few rows, as many classes as rows, rare classes, and their balance."""
+    counts = labels.value_counts()
+    everywhere = np.arange(len(labels))
+    if len(labels) < MIN_ROWS:
+        message = (
+            f"There are {len(labels)} usable rows; at least {MIN_ROWS} are needed to train and test anything."
+        )
+        return [_find("too_few_rows", "error", message, everywhere, places, advice="Collect more examples.")]
+    if len(counts) < 2:
+        message = f"Every row has the same label, {counts.index[0]!r} (column {column!r}): there is nothing to tell apart."
+        return [
+            _find(
+                "one_class",
+                "error",
+                message,
+                everywhere,
+                places,
+                advice="Add rows of another class, or name the right column with --column label=…",
+            )
+        ]
+    if len(counts) > max(2, len(labels) * MAX_CLASSES_SHARE):
+        message = f"Column {column!r} has {len(counts):,} different values in {len(labels):,} rows: that is not a label."
+        return [
+            _find(
+                "not_a_label",
+                "error",
+                message,
+                everywhere,
+                places,
+                advice="Name the right column with --column label=…",
+            )
+        ]
+    findings = []
+    rare = counts[counts < MIN_ROWS_PER_CLASS]
+    if len(rare):
+        rows = np.flatnonzero(labels.isin(rare.index).to_numpy())
+        names = ", ".join(map(repr, rare.index[:5]))
+        message = f"{len(rare)} classes have fewer than {MIN_ROWS_PER_CLASS} rows ({names}); they can be trained on but not measured."
+        findings.append(
+            _find("rare_class", "warning", message, rows, places, advice="Merge them, or collect more rows.")
+        )
+    largest, smallest = counts.iloc[0], counts.iloc[-1]
+    if largest >= 10 * smallest:
+        message = (
+            f"The classes are very unequal: {counts.index[0]!r} has {largest:,} rows, {counts.index[-1]!r} has {smallest:,}. "
+            "Accuracy flatters here; read the macro F1 beside it."
+        )
+        findings.append(Finding("unbalanced", "info", message))
+    if split is not None:
+        findings += _check_classes_in_splits(labels, places, split)
+    return findings
+
+
+def _check_classes_in_splits(labels: pd.Series, places: np.ndarray, split: np.ndarray) -> list[Finding]:
+    trained = set(labels[split == "train"])
+    if not trained:
+        return [
+            Finding(
+                "no_train_rows",
+                "error",
+                "No row is in the train split.",
+                "Mark rows with train, validation or test.",
+            )
+        ]
+    unseen = np.flatnonzero(~labels.isin(trained).to_numpy())
+    if not len(unseen):
+        return []
+    names = ", ".join(sorted({repr(labels.iloc[row]) for row in unseen})[:5])
+    message = f"{len(unseen):,} rows outside the train split have classes that train never shows ({names})."
+    return [
+        _find(
+            "unseen_class",
+            "error",
+            message,
+            unseen,
+            places,
+            advice="Add training rows of these classes, or remove the rows.",
+            repair="leave those rows out",
+        )
+    ]
+
+
+def find_conflicts(keys: Sequence[str], labels: pd.Series) -> np.ndarray:
+    """Positions of rows whose text also appears under another label."""
+    frame = pd.DataFrame({"key": keys, "label": labels.to_numpy()})
+    return np.flatnonzero(frame.groupby("key")["label"].transform("nunique").gt(1).to_numpy())
+
+
+def check_conflicts(keys: Sequence[str], labels: pd.Series, places: np.ndarray) -> list[Finding]:
+    conflicting = find_conflicts(keys, labels)
+    if not len(conflicting):
+        return []
+    texts = len({keys[row] for row in conflicting})
+    message = f"{texts:,} texts appear under more than one label, in {len(conflicting):,} rows"
+    order = conflicting[
+        np.argsort([keys[row] for row in conflicting], kind="stable")
+    ]  # the pair side by side
+    first = order[: max(2, _SHOWN)]
+    said = "; ".join(f"{places[row]} says {labels.iloc[row]!r}" for row in first[:2])
+    return [
+        _find(
+            "conflicting_labels",
+            "error",
+            f"{message} ({said}).",
+            order,
+            places,
+            advice="Decide on one label for each, or run again with --repair, which leaves those rows out.",
+            repair="leave out every row of such a text",
+        )
+    ]
+
+
+def find_repeats(keys: Sequence[str], labels: pd.Series, split: np.ndarray | None) -> np.ndarray:
+    """Positions of later copies of a text with the same label, inside one split."""
+    frame = pd.DataFrame({"key": keys, "label": labels.to_numpy(), "split": "" if split is None else split})
+    return np.flatnonzero(frame.duplicated().to_numpy())
+
+
+def check_repeats(
+    keys: Sequence[str], labels: pd.Series, places: np.ndarray, split: np.ndarray | None
+) -> list[Finding]:
+    repeated = find_repeats(keys, labels, split)
+    if not len(repeated):
+        return []
+    message = f"{len(repeated):,} rows repeat an earlier one (but for case, spacing or punctuation); only the first is kept."
+    return [_find("duplicates", "warning", message, repeated, places)]
+
+
+def find_leaks(keys: Sequence[str], split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(held-out rows whose text is also trained on, rows to drop to mend it).
+
+    Dropped is the copy further from the test: of a text in train and test the training row goes.
+    """
+    held_out_rank = {"test": 0, "validation": 1, "train": 2}
+    best: dict[str, int] = {}
+    for key, name in zip(keys, split, strict=True):
+        best[key] = min(best.get(key, 9), held_out_rank[name])
+    trained = {key for key, name in zip(keys, split, strict=True) if name == "train"}
+    validated = {key for key, name in zip(keys, split, strict=True) if name == "validation"}
+    leaking = [
+        row
+        for row, (key, name) in enumerate(zip(keys, split, strict=True))
+        if (name != "train" and key in trained) or (name == "test" and key in validated)
+    ]
+    drop = [
+        row
+        for row, (key, name) in enumerate(zip(keys, split, strict=True))
+        if held_out_rank[name] > best[key]
+    ]
+    return np.array(leaking, dtype=int), np.array(drop, dtype=int)
+
+
+def check_leaks(keys: Sequence[str], places: np.ndarray, split: np.ndarray | None) -> list[Finding]:
+    """Held-out rows that are also training rows. Without given splits there are none: equal texts stay together."""
+    if split is None:
+        return []
+    leaking, drop = find_leaks(keys, split)
+    if not len(leaking):
+        return []
+    partner = {
+        key: str(place) for key, place, name in zip(keys, places, split, strict=True) if name != "test"
+    }
+    example = f"{places[leaking[0]]} is {partner[keys[leaking[0]]]}"
+    message = f"{len(leaking):,} held-out rows are also in the rows trained or tuned on, but for case, spacing or punctuation ({example}). Results would be too good."
+    return [
+        _find(
+            "leaks",
+            "error",
+            message,
+            leaking,
+            places,
+            advice=f"Remove the copies, or run again with --repair, which leaves {len(drop):,} of the training or validation rows out.",
+            repair="leave the copies out of train and validation",
+        )
+    ]
+
+
+def check_lengths(texts: pd.Series, places: np.ndarray) -> list[Finding]:
+    """Texts of a single character, and very long ones (the model reads a beginning only)."""
+    lengths = texts.str.len().to_numpy()
+    long = np.flatnonzero(lengths > 20_000)
+    findings = []
+    if len(long):
+        findings.append(
+            _find(
+                "long_texts",
+                "info",
+                f"{len(long):,} texts are longer than 20,000 characters; only their beginning is read.",
+                long,
+                places,
+            )
+        )
+    return findings

@@ -1,0 +1,72 @@
+"""Recognising which column plays which role, with a confidence and a reason a person can check."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from wingman.lab.data.model import ColumnGuess, Table
+from wingman.lab.errors import DataError
+
+SURE_ENOUGH = 0.5
+_DOCUMENT_NAMES = (
+    "document",
+    "document_id",
+    "doc_id",
+    "doc",
+    "article_id",
+    "article",
+    "review_id",
+    "thread_id",
+    "conversation_id",
+    "group",
+    "group_id",
+)
+
+
+def check_named_columns(table: Table, named: Mapping[str, str], roles: Sequence[str]) -> None:
+    """Raise `DataError` when the person named a role or a column that does not exist."""
+    for role, column in named.items():
+        if role not in roles:
+            raise DataError(f"This task has no role {role!r}; its roles are {', '.join(roles)}.")
+        if column not in table.frame.columns:
+            raise DataError(
+                f"{table.source} has no column {column!r}. Its columns are: {', '.join(map(str, table.frame.columns))}."
+            )
+
+
+def name_score(column: str, names: Sequence[str]) -> float:
+    """How telling a column's name is for a role: 1 for the best name, 0 for none of them."""
+    plain = str(column).strip().lower().replace(" ", "_").replace("-", "_")
+    if plain in names:
+        return 1.0 - 0.3 * names.index(plain) / len(names)
+    parts = set(plain.split("_"))
+    return 0.5 if parts & set(names) else 0.0
+
+
+def find_document_column(table: Table, taken: Sequence[str]) -> ColumnGuess | None:
+    """The column that says which document a row comes from: named for it, and shared by several rows."""
+    for name in _DOCUMENT_NAMES:
+        for column in table.frame.columns:
+            if str(column).lower() == name and column not in taken:
+                values = table.frame[column]
+                distinct = values.nunique()
+                if values.notna().all() and 2 < distinct < len(values):
+                    reason = (
+                        f"{distinct:,} documents share {len(values):,} rows; a document stays in one split"
+                    )
+                    return ColumnGuess("document", column, 0.8, reason)
+    return None
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Values as stripped text; missing ones and blanks are None. 1.0 reads as "1" where all numbers are whole."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    texts = values.astype(object).map(
+        lambda value: None if _is_missing(value) else str(value).strip(), na_action=None
+    )
+    return texts.map(lambda text: text or None).astype(object)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and value != value)

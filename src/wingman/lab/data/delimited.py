@@ -1,0 +1,114 @@
+"""CSV and TSV, read strictly: a row with a field too many is reported with its line, not bent into shape."""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wingman.lab.data.encoding import decode_file
+from wingman.lab.data.model import Finding, shorten_places
+from wingman.lab.errors import DataError
+
+_DELIMITERS = (",", ";", "\t", "|")
+# Python's csv module limits a field to 128 KiB for the whole process; longer ones are judged by the reader.
+csv.field_size_limit(2**31 - 1)
+
+
+def read_delimited(path: Path, encoding: str | None) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of a file with a header line, all values as text (empty: None), and "line N" for each row.
+
+    The delimiter is a tab for .tsv and .tab, else the one of `, ; tab |` that cuts the header and the first rows alike.
+    Raises `DataError` with the lines whose number of fields differs from the header's.
+    """
+    text = decode_file(path, encoding)
+    delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _find_delimiter(text)
+    # Tab-separated exports rarely quote: a stray " in a text must not swallow the lines after it.
+    quoting = csv.QUOTE_NONE if delimiter == "\t" and not _quotes_fields(text) else csv.QUOTE_MINIMAL
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    odd: list[tuple[int, int]] = []
+    header: list[str] | None = None
+    start = 1
+    try:
+        for row in reader:
+            line, start = start, reader.line_num + 1
+            if not row or (len(row) == 1 and not row[0].strip()):
+                continue
+            if header is None:
+                header = _checked_header([name.strip().lstrip("\ufeff") for name in row], path)
+            elif len(row) != len(header):
+                odd.append((line, len(row)))
+            else:
+                rows.append(row)
+                lines.append(line)
+    except csv.Error as error:
+        raise _broken(path, start, error) from error
+    if header is None:
+        raise DataError(
+            f"{path.name} has no header line. The first line must name the columns, e.g. text,label."
+        )
+    if odd:
+        raise _uneven(path, header, odd, delimiter)
+    frame = pd.DataFrame(rows, columns=header, dtype=object)
+    return frame.replace({"": None}), np.array([f"line {line}" for line in lines], dtype=object)
+
+
+def _find_delimiter(text: str) -> str:
+    sample = [line for line in text[:200_000].splitlines()[:50] if line.strip()]
+    counts = {
+        mark: [len(next(csv.reader([line], delimiter=mark))) for line in sample] for mark in _DELIMITERS
+    }
+    header_fields = {mark: fields[0] for mark, fields in counts.items()}
+    agreeing = {mark: Counter(fields)[fields[0]] / len(fields) for mark, fields in counts.items()}
+    candidates = [mark for mark in _DELIMITERS if header_fields[mark] > 1]
+    return max(candidates, key=lambda mark: (round(agreeing[mark], 1), header_fields[mark]), default=",")
+
+
+def _quotes_fields(text: str) -> bool:
+    """Whether fields of a tab-separated text open and close with quotes, judged by its first lines."""
+    fields = [field for line in text[:100_000].splitlines()[:200] for field in line.split("\t")]
+    return any(field.startswith('"') for field in fields) and all(
+        field.endswith('"') and len(field) > 1 for field in fields if field.startswith('"')
+    )
+
+
+def _checked_header(header: list[str], path: Path) -> list[str]:
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    if twice:
+        raise DataError(
+            f"{path.name} names the column {twice[0]!r} more than once on line 1. Give each column a name of its own."
+        )
+    return [name or f"column {number}" for number, name in enumerate(header, start=1)]
+
+
+def _broken(path: Path, line: int, error: csv.Error) -> DataError:
+    finding = Finding(
+        code="malformed_csv",
+        level="error",
+        message=f"{path.name} is not well-formed: the row that begins on line {line} does not end properly ({error}).",
+        advice='A quotation mark is opened there and not closed, or stands inside a field without being doubled ("").',
+        places=(f"line {line}",),
+        count=1,
+    )
+    return DataError(f"{finding.message} {finding.advice}", [finding])
+
+
+def _uneven(path: Path, header: list[str], odd: list[tuple[int, int]], delimiter: str) -> DataError:
+    places = tuple(f"line {line}" for line, _ in odd[:5])
+    mark = {"\t": "a tab"}.get(delimiter, f"“{delimiter}”")
+    finding = Finding(
+        code="malformed_csv",
+        level="error",
+        message=(
+            f"{path.name} is malformed: the header has {len(header)} columns ({', '.join(header[:6])}), "
+            f"but {len(odd):,} rows have another number of fields, the first one {odd[0][1]}"
+        ),
+        advice=f'Put texts that contain {mark} between quotation marks ("…"), or remove those rows.',
+        places=places,
+        count=len(odd),
+    )
+    return DataError(f"{finding.message}: {shorten_places(places, len(odd))}. {finding.advice}", [finding])

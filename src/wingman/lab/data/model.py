@@ -1,0 +1,102 @@
+"""Values of the data domain: a table with the place of every row, and what was found in it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+SPLITS = ("train", "validation", "test")
+Level = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as they were read, each with the place where a person finds it again.
+
+    frame:  the columns as read; a missing value is None or NaN.
+    places: (n,) object, how to call each row: "line 17" of a text file, "row 3", "test row 5".
+    split:  (n,) object of "train" / "validation" / "test", or None where the source names no splits.
+    source: what the person named: a path or a dataset id.
+    digest: sha256 of the content, hexadecimal.
+    label_names: names of integer labels by column, where the source states them.
+    """
+
+    frame: pd.DataFrame
+    places: np.ndarray
+    split: np.ndarray | None
+    source: str
+    digest: str
+    revision: str | None = None
+    label_names: dict[str, list[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, keep: np.ndarray) -> "Table":
+        """The rows of `keep`, a boolean mask or positions."""
+        return Table(
+            frame=self.frame.iloc[np.flatnonzero(keep) if keep.dtype == bool else keep].reset_index(
+                drop=True
+            ),
+            places=self.places[keep],
+            split=None if self.split is None else self.split[keep],
+            source=self.source,
+            digest=self.digest,
+            revision=self.revision,
+            label_names=self.label_names,
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found in the data: what, where, and what to do about it.
+
+    level:  "error" stops the flight, "warning" is repaired or lived with, "info" is worth knowing.
+    places: the first few rows concerned; `count` is how many there are.
+    repair: what `--repair` would do about an error; empty where it cannot help.
+    """
+
+    code: str
+    level: Level
+    message: str
+    advice: str = ""
+    places: tuple[str, ...] = ()
+    count: int = 0
+    repair: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "level": self.level,
+            "message": self.message,
+            "advice": self.advice,
+            "places": list(self.places),
+            "count": self.count,
+            "repair": self.repair,
+        }
+
+    def __str__(self) -> str:
+        where = f" ({shorten_places(self.places, self.count)})" if self.places else ""
+        what_to_do = f" {self.advice}" if self.advice else ""
+        return f"{self.message}{where}{what_to_do}"
+
+
+def shorten_places(places: tuple[str, ...] | list[str], count: int) -> str:
+    """Join places the way a person would.
+
+    >>> shorten_places(["line 2", "line 5"], 9)
+    'line 2, line 5 and 7 more'
+    """
+    shown = ", ".join(places)
+    return f"{shown} and {count - len(places):,} more" if count > len(places) else shown
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """Which column plays a role, and how sure the recognition is (0 to 1); `given` by the person is 1."""
+
+    role: str
+    column: str
+    confidence: float
+    reason: str

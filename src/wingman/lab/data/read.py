@@ -1,0 +1,174 @@
+"""From what a person names (a file, a folder of splits, a Hub dataset) to a `Table`.
+
+Everything that cannot be read stops here with the place and the way out; nothing is guessed silently.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wingman.lab.data.delimited import read_delimited
+from wingman.lab.data.json_rows import read_json_rows
+from wingman.lab.data.model import SPLITS, Finding, Table, shorten_places
+from wingman.lab.errors import DataError
+
+MAX_CELL_CHARACTERS = 1_000_000
+_SPLIT_WORDS = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
+_SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
+_READERS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
+
+
+def read_table(
+    source: str,
+    *,
+    encoding: str | None = None,
+    revision: str | None = None,
+    endpoint: str | None = None,
+    token: str | None = None,
+) -> Table:
+    """Read a file, a folder with one file a split (`train.csv`, `test.csv`), or a Hub dataset `namespace/name`.
+
+    encoding: of text files; None is UTF-8 (or UTF-16 with its mark).
+    revision, endpoint, token: for a Hub dataset.
+    Raises `DataError` with what was found, where, and what to do.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        table = _read_folder(path, encoding)
+    elif path.is_file():
+        table = _with_split_column(_read_file(path, encoding))
+    elif _looks_like_dataset_id(source):
+        from wingman.lab.data.hub import (
+            read_hub_dataset,  # brings in `datasets`: a second nobody else should wait for
+        )
+
+        table = _with_split_column(
+            read_hub_dataset(source, revision=revision, endpoint=endpoint, token=token)
+        )
+    else:
+        raise DataError(
+            f"There is no file {source}. Name a CSV, TSV, JSON, JSON Lines or Parquet file, or a Hub dataset as namespace/name."
+        )
+    if len(table) == 0:
+        raise DataError(f"{source} has column names but no rows. Add rows and try again.")
+    _refuse_huge_cells(table)
+    return table
+
+
+def _looks_like_dataset_id(source: str) -> bool:
+    parts = source.split("/")
+    return (
+        len(parts) == 2
+        and all(parts)
+        and Path(source).suffix.lower() not in _READERS
+        and not source.startswith((".", "~"))
+    )
+
+
+def _read_file(path: Path, encoding: str | None) -> Table:
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        raise DataError(
+            f"{path.name}: files ending in {suffix or 'nothing'} are not read. Save the data as .csv, .tsv, .jsonl, .json or .parquet."
+        )
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name} is empty (0 bytes). Was it saved or exported to the end?")
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if suffix in (".parquet", ".pq"):
+        frame, places = _read_parquet(path)
+    elif suffix in (".json", ".jsonl", ".ndjson"):
+        frame, places = read_json_rows(path, encoding)
+    else:
+        frame, places = read_delimited(path, encoding)
+    return Table(frame=frame, places=places, split=None, source=str(path), digest=digest)
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    import pyarrow.parquet
+    from pyarrow.lib import ArrowInvalid
+
+    try:
+        frame = pyarrow.parquet.read_table(path).to_pandas()
+    except (ArrowInvalid, OSError) as error:
+        raise DataError(
+            f"{path.name} is not a readable Parquet file ({error}). Was it copied to the end?"
+        ) from error
+    return frame, np.array([f"row {number}" for number in range(1, len(frame) + 1)], dtype=object)
+
+
+def _read_folder(folder: Path, encoding: str | None) -> Table:
+    parts: list[Table] = []
+    for path in sorted(folder.iterdir()):
+        name = _SPLIT_WORDS.get(path.stem.lower())
+        if name is not None and path.suffix.lower() in _READERS:
+            part = _read_file(path, encoding)
+            places = np.array([f"{path.name} {place}" for place in part.places], dtype=object)
+            parts.append(
+                Table(part.frame, places, np.full(len(part), name, dtype=object), part.source, part.digest)
+            )
+    if not parts:
+        raise DataError(
+            f"The folder {folder} holds no file named train, validation or test with one of the endings {', '.join(_READERS)}."
+        )
+    columns = list(parts[0].frame.columns)
+    for part in parts[1:]:
+        if set(part.frame.columns) != set(columns):
+            raise DataError(
+                f"{part.source} has the columns {list(part.frame.columns)}, but {parts[0].source} has {columns}. Splits must share their columns."
+            )
+    return Table(
+        frame=pd.concat([part.frame[columns] for part in parts], ignore_index=True),
+        places=np.concatenate([part.places for part in parts]),
+        split=np.concatenate([part.split for part in parts if part.split is not None]),
+        source=str(folder),
+        digest=hashlib.sha256("".join(part.digest for part in parts).encode()).hexdigest(),
+    )
+
+
+def _with_split_column(table: Table) -> Table:
+    """Take the splits from a column that is named for it and holds nothing but names of splits."""
+    if table.split is not None or len(table) == 0:
+        return table
+    for column in table.frame.columns:
+        if str(column).lower() not in _SPLIT_COLUMNS:
+            continue
+        words = table.frame[column].map(lambda value: _SPLIT_WORDS.get(str(value).strip().lower()))
+        if words.notna().all() and set(words) <= set(SPLITS) and "train" in set(words):
+            return Table(
+                frame=table.frame.drop(columns=[column]),
+                places=table.places,
+                split=words.to_numpy(dtype=object),
+                source=table.source,
+                digest=table.digest,
+                revision=table.revision,
+                label_names=table.label_names,
+            )
+    return table
+
+
+def _refuse_huge_cells(table: Table) -> None:
+    """A cell of a megabyte is nearly always a quote that was never closed, or a file pasted into a field."""
+    for column in table.frame.columns:
+        values = table.frame[column]
+        lengths = values.map(lambda value: len(value) if isinstance(value, str) else 0).to_numpy()
+        huge = np.flatnonzero(lengths > MAX_CELL_CHARACTERS)
+        if len(huge):
+            places = tuple(str(place) for place in table.places[huge[:5]])
+            finding = Finding(
+                code="huge_cell",
+                level="error",
+                message=f"Column {column!r} has a cell of {lengths.max():,} characters; more than {MAX_CELL_CHARACTERS:,} cannot be meant.",
+                advice="Look there for a quotation mark that is never closed, or shorten the text.",
+                places=places,
+                count=len(huge),
+            )
+            raise DataError(
+                f"{finding.message} It is at {shorten_places(places, len(huge))}. {finding.advice}", [finding]
+            )

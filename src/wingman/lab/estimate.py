@@ -1,0 +1,142 @@
+"""What a flight will cost, before it starts: time, memory, disk; and what this machine has.
+
+Time comes from the arithmetic of a transformer and the speed of earlier flights on this machine (kept in
+the home's cache), else from a cautious figure per core. It is right within a factor of two, and says so.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wingman.lab.base import BaseModel
+from wingman.lab.errors import ResourceError
+from wingman.lab.events import write_atomically
+from wingman.lab.recipe import Training
+
+# Floating-point operations per second and core in training: measured 127e9 (bf16) and about 55e9 (fp32) on a 2023 server core.
+_FIRST_GUESS = {"bf16": 90e9, "fp32": 40e9}
+_LIBRARIES_BYTES = 700 << 20
+_EVALUATION_SECONDS = 12.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds, bytes of memory at the peak, bytes of disk while it runs; `basis` says where the time comes from."""
+
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    train_tokens: int
+    basis: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def training_flops(base: BaseModel, lengths: np.ndarray, epochs: float, method: str) -> float:
+    """Forward and backward of all rows: 6 per weight and token, plus attention; a frozen encoder runs forward once."""
+    weights = base.num_parameters - base.num_embedding_parameters
+    layers, width = int(base.config.get("num_hidden_layers", 6)), int(base.config.get("hidden_size", 384))
+    forward = float((2 * weights * lengths + 4 * layers * width * lengths.astype(float) ** 2).sum())
+    passes = {"full": 3 * epochs, "lora": 2.2 * epochs, "features": 1.0}[method]
+    return forward * passes
+
+
+def estimate_flight(
+    base: BaseModel, lengths: np.ndarray, other_rows: int, training: Training, home: Path
+) -> Estimate:
+    """lengths: (n,) tokens of each training row after truncation; other_rows: validation and test rows."""
+    speed, basis = _training_speed(home, training)
+    flops = training_flops(base, lengths, training.epochs, training.method)
+    judging = (
+        training_flops(
+            base,
+            np.full(other_rows, int(lengths.mean()) if len(lengths) else 1),
+            training.epochs + 4,
+            "features",
+        )
+        * 2
+    )
+    layers, width = int(base.config.get("num_hidden_layers", 6)), int(base.config.get("hidden_size", 384))
+    heads = int(base.config.get("num_attention_heads", 12))
+    longest = int(lengths.max()) if len(lengths) else 1
+    tokens = min(training.batch_tokens, training.batch_rows * longest)
+    # Korthikanti et al. 2022, eq. 2: 34 bytes x width and 5 x heads x length a token and layer in 16-bit; twice that in 32-bit.
+    activations = tokens * layers * (34 * width + 5 * heads * longest) * 2
+    trained = base.num_parameters if training.method == "full" else base.num_parameters // 20
+    model = 4 * base.num_parameters + 12 * trained
+    return Estimate(
+        seconds=round((flops + judging) / speed + _EVALUATION_SECONDS, 1),
+        memory_bytes=int(_LIBRARIES_BYTES + 1.2 * (model + activations)),
+        disk_bytes=int(3 * (4 * base.num_parameters + 8 * trained) + 3 * 4 * base.num_parameters),
+        train_tokens=int(lengths.sum()),
+        basis=basis,
+    )
+
+
+def _speed_file(home: Path) -> Path:
+    return home / "cache" / "training-speed.json"
+
+
+def _training_speed(home: Path, training: Training) -> tuple[float, str]:
+    path = _speed_file(home)
+    key = f"{training.method} {training.precision} {training.threads}"
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if key in known:
+        return float(known[key]), "an earlier flight on this machine"
+    return _FIRST_GUESS[training.precision] * max(1, training.threads), "the arithmetic and a usual processor"
+
+
+def remember_speed(home: Path, training: Training, flops: float, seconds: float) -> None:
+    """Keep how fast this machine really was, for the next estimate."""
+    path = _speed_file(home)
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    known[f"{training.method} {training.precision} {training.threads}"] = flops / max(seconds, 0.1)
+    write_atomically(path, json.dumps(known))
+
+
+def available_memory() -> int:
+    """Bytes a new process may take: what the system has free, less where a limit (ulimit, container) is lower."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    for limit, used in (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),):
+        if Path(limit).is_file() and (ceiling := Path(limit).read_text().strip()).isdigit():
+            free = min(free, int(ceiling) - int(Path(used).read_text()))
+    if os.name == "posix":
+        import resource
+
+        ceiling_as = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if ceiling_as != resource.RLIM_INFINITY:
+            free = min(free, ceiling_as - psutil.Process().memory_info().vms)
+    return max(free, 0)
+
+
+def check_resources(estimate: Estimate, home: Path) -> None:
+    """Raise `ResourceError` when memory or disk will not do; says how much is missing and what to try."""
+    memory = available_memory()
+    if memory < estimate.memory_bytes:
+        raise ResourceError(
+            f"The flight needs about {_gigabytes(estimate.memory_bytes)} of memory; {_gigabytes(memory)} are free. "
+            "Close other programs, take a smaller base model (--base), or train less of it (--method lora or features).",
+            needed_bytes=estimate.memory_bytes,
+            available_bytes=memory,
+        )
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    disk = shutil.disk_usage(existing).free
+    if disk < estimate.disk_bytes:
+        raise ResourceError(
+            f"The flight needs about {_gigabytes(estimate.disk_bytes)} of disk below {home}; {_gigabytes(disk)} are free. "
+            "Make room, or put the home elsewhere (--home).",
+            needed_bytes=estimate.disk_bytes,
+            available_bytes=disk,
+        )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

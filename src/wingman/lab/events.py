@@ -1,0 +1,74 @@
+"""The events of a flight: one JSON object a line, the only seam between the lab and whoever watches.
+
+    {"time": "2026-01-31T09:00:00.000Z", "event": "step_started", "step": "train"}
+
+`event` is one of flight_started, step_started, progress, metric, log, warning, step_finished,
+flight_finished, flight_failed. Terminal progress bars, a run's page and TensorBoard all read this stream;
+nothing in the lab prints.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+def now() -> str:
+    """The time as ISO-8601 in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Events:
+    """Writes each event to a file (if there is one) and hands it to every listener, in order."""
+
+    def __init__(self, path: Path | None = None, listeners: Iterable[Listener] = ()) -> None:
+        self._path = path
+        self._listeners = list(listeners)
+        self._step: str | None = None
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def emit(self, event: str, **facts: Any) -> None:
+        line = {"time": now(), "event": event, "step": self._step, **facts}
+        if self._path is not None:
+            # One write call on a file opened for appending: a killed flight leaves whole lines.
+            with open(self._path, "ab", buffering=0) as file:
+                file.write(json.dumps(line, default=str).encode() + b"\n")
+        for listener in self._listeners:
+            listener(line)
+
+    def step_started(self, step: str) -> None:
+        self._step = step
+        self.emit("step_started")
+
+    def step_finished(self, seconds: float, summary: dict[str, Any], *, reused: bool = False) -> None:
+        self.emit("step_finished", seconds=round(seconds, 2), summary=summary, reused=reused)
+        self._step = None
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        self.emit("progress", done=done, total=total, unit=unit)
+
+    def metric(self, name: str, value: float, at: int) -> None:
+        self.emit("metric", name=name, value=value, at=at)
+
+    def log(self, message: str) -> None:
+        self.emit("log", message=message)
+
+    def warning(self, message: str) -> None:
+        self.emit("warning", message=message)
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write beside the target, flush to disk, rename: a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

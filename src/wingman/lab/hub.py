@@ -1,0 +1,85 @@
+"""Reaching a Hub through its public client: who am I there, may I write, what is there already."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from wingman.lab.errors import HubError
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A Hub that answered. `user` is None for a visitor; `writable` are the namespaces that may be published to."""
+
+    endpoint: str
+    token: str | None
+    user: str | None
+    writable: tuple[str, ...]
+
+    def api(self) -> Any:
+        from huggingface_hub import HfApi
+
+        return HfApi(endpoint=self.endpoint, token=self.token or False, library_name="wingman")
+
+
+def chosen_endpoint(named: str | None) -> str:
+    """The Hub to speak to: the one named, `HF_ENDPOINT`, or the local one. Never a public Hub by accident."""
+    return (named or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+
+
+def connect(endpoint: str, token: str | None) -> Hub:
+    """Raises `HubError` when nobody answers at `endpoint` or the token is refused."""
+    import httpx2 as httpx
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError
+
+    token = token or get_token()
+    try:
+        if token is None:
+            httpx.get(f"{endpoint}/api/models", params={"limit": 1}, timeout=10).raise_for_status()
+            return Hub(endpoint, None, None, ())
+        who = HfApi(endpoint=endpoint, token=token).whoami()
+    except (HfHubHTTPError, httpx.HTTPStatusError) as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise HubError(
+                f"The Hub at {endpoint} does not accept this token. Make a new one there and log in: hf auth login",
+                endpoint=endpoint,
+            ) from error
+        raise HubError(
+            f"The Hub at {endpoint} answers with an error ({error}).", endpoint=endpoint
+        ) from error
+    except (httpx.TransportError, OSError) as error:
+        raise HubError(
+            f"No Hub answers at {endpoint} ({error}). Start it with: wingman up", endpoint=endpoint
+        ) from error
+    organizations = [
+        entry["name"]
+        for entry in who.get("orgs", [])
+        if entry.get("roleInOrg", "write") in ("admin", "write", "contributor")
+    ]
+    return Hub(endpoint, token, who["name"], (who["name"], *organizations))
+
+
+def check_target(hub: Hub, repo: str) -> None:
+    """Raise `HubError` unless `repo` is a valid name in a namespace this token may write to."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise HubError(f"{repo!r} is not a valid repository name: {error}", endpoint=hub.endpoint) from error
+    if hub.user is None:
+        raise HubError(
+            f"To publish on {hub.endpoint}, log in first: HF_ENDPOINT={hub.endpoint} hf auth login",
+            endpoint=hub.endpoint,
+        )
+    namespace = repo.split("/")[0] if "/" in repo else ""
+    if namespace not in hub.writable:
+        raise HubError(
+            f"{hub.user} may not publish to {repo!r} on {hub.endpoint}; namespaces open to this token: {', '.join(hub.writable)}.",
+            endpoint=hub.endpoint,
+        )

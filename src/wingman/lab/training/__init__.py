@@ -1,0 +1,1 @@
+"""Training text models through `transformers.Trainer`: batches, precision, methods."""

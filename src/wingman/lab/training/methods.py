@@ -1,0 +1,54 @@
+"""What is trained: the whole model, low-rank adapters, or only a head on a frozen encoder."""
+
+from typing import Any
+
+from wingman.lab.base import BaseModel
+from wingman.lab.errors import BaseModelError
+from wingman.lab.recipe import Training
+
+
+def load_model(base: BaseModel, auto_class: str, settings: dict[str, Any]) -> Any:
+    """The base with a fresh head. Raises `BaseModelError` when transformers has no such head for it."""
+    import torch
+    import transformers
+
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # "some weights were newly initialised": that is the point of a fresh head
+    try:
+        return getattr(transformers, auto_class).from_pretrained(base.folder, dtype=torch.float32, **settings)
+    except (ValueError, KeyError) as error:
+        raise BaseModelError(f"{base.id} ({base.model_type}) cannot carry this task: {error}") from error
+    except MemoryError as error:
+        raise BaseModelError(
+            f"There is not enough memory to load {base.id} ({base.num_parameters:,} parameters)."
+        ) from error
+
+
+def apply_method(model: Any, training: Training) -> Any:
+    """Mark what is trained. For "lora" the model is wrapped; `merge` turns it back into a plain one."""
+    if training.method == "lora":
+        from peft import LoraConfig, TaskType, get_peft_model
+
+        config = LoraConfig(
+            task_type=TaskType.SEQ_CLS,
+            r=training.lora_rank,
+            lora_alpha=2 * training.lora_rank,
+            lora_dropout=0.05,
+            target_modules="all-linear",
+        )
+        return get_peft_model(model, config)
+    if training.method == "features":
+        for parameter in model.base_model.parameters():
+            parameter.requires_grad = False
+        pooler = getattr(
+            model.base_model, "pooler", None
+        )  # part of the head in all but name: it has no other use
+        if pooler is not None:
+            for parameter in pooler.parameters():
+                parameter.requires_grad = True
+    return model
+
+
+def merge(model: Any, training: Training) -> Any:
+    """A plain transformers model with the adapters folded into its weights."""
+    return model.merge_and_unload() if training.method == "lora" else model

@@ -1,0 +1,39 @@
+"""Which number format a machine computes in natively, and the memory settings that go with training on a CPU."""
+
+import ctypes
+import functools
+import platform
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_MMAP_ABOVE = 32 << 20  # the most glibc accepts (HEAP_MAX_SIZE / 2)
+_KEEP_FREE = 1 << 30
+
+
+def native_precision() -> str:
+    """ "bf16" where the GPU or CPU multiplies bfloat16 in hardware, else "fp32": emulated bfloat16 is slower, not faster."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    able = torch.cpu.get_capabilities()
+    return "bf16" if any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16")) else "fp32"
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep large freed blocks instead of returning each one to the kernel and faulting it in again.
+
+    Training allocates and frees blocks of megabytes at every step; by default glibc maps and unmaps each of them.
+    Returns whether it took effect (only where the C library is glibc). Source: mallopt(3).
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all(
+        mallopt(option, value) == 1
+        for option, value in (
+            (_M_MMAP_THRESHOLD, _MMAP_ABOVE),
+            (_M_TRIM_THRESHOLD, _KEEP_FREE),
+            (_M_TOP_PAD, 64 << 20),
+        )
+    )

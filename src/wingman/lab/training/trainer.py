@@ -1,0 +1,190 @@
+"""`transformers.Trainer` with our batches, and the callback that turns its progress into events."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from wingman.lab.events import Events
+from wingman.lab.recipe import Training
+from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches
+
+
+class TokenBudgetTrainer(Trainer):
+    """A Trainer whose training batches come from `batches`; all else is the stock one.
+
+    Evaluation keeps the dataset's order: the stock option for length-aware batches groups evaluation rows too, and
+    `predict` then returns them in another order than the dataset without a word.
+    """
+
+    batches: TokenBudgetBatches | None = None
+
+    def get_train_dataloader(self) -> DataLoader:
+        if self.batches is None:
+            return super().get_train_dataloader()
+        loader: DataLoader = DataLoader(
+            self.train_dataset,
+            batch_sampler=self.batches,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)
+
+
+class EventCallback(TrainerCallback):
+    """Steps, losses and validation metrics as events."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        if state.global_step % 5 == 0 or state.global_step == state.max_steps:
+            self._events.progress(state.global_step, state.max_steps, "steps")
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **rest: Any
+    ) -> None:
+        for name, value in (logs or {}).items():
+            if name in ("loss", "learning_rate", "grad_norm") or name.startswith("eval_"):
+                self._events.metric(name, float(value), state.global_step)
+
+
+def with_token_budget(trainer_class: type[Trainer]) -> type[Trainer]:
+    """A caller's own Trainer subclass with our batches; its overrides win over ours."""
+    if trainer_class is Trainer:
+        return TokenBudgetTrainer
+    return type(f"TokenBudget{trainer_class.__name__}", (trainer_class, TokenBudgetTrainer), {})
+
+
+def make_arguments(
+    training: Training, folder: Path, *, headline: str, num_steps_per_epoch: int
+) -> TrainingArguments:
+    """The arguments of a flight. Checkpoints and validation once an epoch, or every 1,000 steps of a long one."""
+    by_step = num_steps_per_epoch > 1000
+    rhythm = {
+        "eval_strategy": "steps" if by_step else "epoch",
+        "save_strategy": "steps" if by_step else "epoch",
+    }
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_rows,
+        per_device_eval_batch_size=64,
+        learning_rate=training.learning_rate,
+        warmup_steps=training.warmup,
+        weight_decay=training.weight_decay,
+        bf16=training.precision == "bf16",
+        use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
+        seed=training.seed,
+        data_seed=training.seed,
+        **rhythm,
+        **({"eval_steps": 1000, "save_steps": 1000} if by_step else {}),
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{headline}",
+        greater_is_better=True,
+        save_total_limit=2,
+        logging_steps=max(1, num_steps_per_epoch // 20),
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: the trainer's state is the last file of one."""
+    found = [
+        path for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(path / "trainer_state.json")
+    ]
+    return max(found, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        json.loads(state.read_text("utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return True
+
+
+def logits_of(output: Any) -> np.ndarray:
+    """The class scores among a model's predictions, which may come with hidden states."""
+    return np.asarray(output[0] if isinstance(output, tuple) else output)
+
+
+@torch.inference_mode()
+def predict_in_order(
+    model: Any,
+    rows: EncodedRows,
+    collate: Callable[[list[dict]], dict],
+    *,
+    batch_rows: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """Raw outputs (n, k) in the order of `rows`; computed in order of length, which wastes no padding."""
+    model.eval()
+    order = np.argsort(rows.lengths, kind="stable")
+    parts = []
+    for start in range(0, len(order), batch_rows):
+        batch = collate([rows[position] for position in order[start : start + batch_rows]])
+        batch.pop("labels", None)
+        parts.append(
+            model(**{name: value.to(model.device) for name, value in batch.items()})
+            .logits.float()
+            .cpu()
+            .numpy()
+        )
+        progress(min(start + batch_rows, len(order)), len(order))
+    outputs = np.concatenate(parts)
+    in_order = np.empty_like(outputs)
+    in_order[order] = outputs
+    return in_order
+
+
+def build_trainer(
+    *,
+    model: Any,
+    arguments: TrainingArguments,
+    training: Training,
+    train_rows: EncodedRows,
+    validation_rows: EncodedRows,
+    collate: Any,
+    tokenizer: Any,
+    compute_metrics: Callable[[Any], dict[str, float]],
+    events: Events,
+    callbacks: list[TrainerCallback],
+    trainer_class: type[Trainer] = Trainer,
+    compute_loss: Callable[..., Any] | None = None,
+) -> Trainer:
+    """Put the pieces together. Validation rows are sorted by length, which changes no metric and wastes no padding."""
+    transformers.set_seed(training.seed)
+    trainer = with_token_budget(trainer_class)(
+        model=model,
+        args=arguments,
+        train_dataset=train_rows,
+        eval_dataset=validation_rows.take(np.argsort(validation_rows.lengths, kind="stable").tolist()),
+        data_collator=collate,
+        processing_class=tokenizer,
+        compute_metrics=compute_metrics,
+        compute_loss_func=compute_loss,
+        callbacks=[EventCallback(events), *callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    if (
+        getattr(arguments, "train_sampling_strategy", "random") == "random"
+    ):  # a caller who chose another keeps it
+        trainer.batches = TokenBudgetBatches(
+            train_rows.lengths,
+            batch_rows=training.batch_rows,
+            batch_tokens=training.batch_tokens,
+            seed=training.seed,
+        )
+    return trainer
