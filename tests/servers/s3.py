@@ -1,5 +1,6 @@
 """A real S3 server (SeaweedFS) for one test session, and an empty bucket for each test that asks."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -22,6 +23,8 @@ HOW_TO_GET = (
 ACCESS_KEY, SECRET_KEY, REGION = "wingman-test", "wingman-test-secret", "us-east-1"
 # `weed server` runs four servers in one process; each listens on a port and on one for gRPC.
 PARTS = ("master", "volume", "filer", "s3")
+
+BUCKET = "wingman-tests"
 
 
 class NoS3(RuntimeError):
@@ -59,10 +62,10 @@ class S3Server:
         self._server.start(self._accepts_writes, timeout_s=90)
 
     def create_store(self) -> S3Store:
-        """A bucket of its own for one test."""
-        bucket = f"wingman-{next(self._numbers)}"
-        self._client().create_bucket(Bucket=bucket)
-        return S3Store(f"s3://{bucket}/store", self.environment)
+        """A prefix of its own for one test; a bucket each would use up the server's volumes."""
+        with contextlib.suppress(self._client().exceptions.BucketAlreadyOwnedByYou):
+            self._client().create_bucket(Bucket=BUCKET)
+        return S3Store(f"s3://{BUCKET}/store-{next(self._numbers)}", self.environment)
 
     @property
     def environment(self) -> dict[str, str]:

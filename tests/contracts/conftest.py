@@ -1,0 +1,34 @@
+"""The contract suite runs over every implementation: SQLite and PostgreSQL, a folder, memory and S3."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wingman.hub.blobs.opening import open_blobs
+from wingman.hub.blobs.store import Blobs
+from wingman.hub.database import open_engine
+from wingman.hub.schema import bring_up_to_date
+from wingman.hub.storage import SqlStore
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    if request.param == "folder":
+        return open_blobs((tmp_path / "objects").as_uri())
+    if request.param == "memory":
+        return open_blobs("memory:///")
+    return open_blobs(request.getfixturevalue("s3_store").url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'hub.db'}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    engine = open_engine(url)
+    bring_up_to_date(engine)
+    opened = SqlStore(engine, open_blobs((tmp_path / "objects").as_uri()))
+    yield opened
+    opened.close()
