@@ -24,6 +24,7 @@ from wingman.hub.database import open_engine
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.reading import LargeFileReader
 from wingman.hub.http.errors import error_response, handle_crash
+from wingman.hub.http.intake import Intake
 from wingman.hub.http.middleware import EdgeMiddleware
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.repos import routes as repos_routes
@@ -33,6 +34,10 @@ from wingman.hub.repos.service import RepoService
 from wingman.hub.schema import bring_up_to_date
 from wingman.hub.signing.service import Signer, open_signer
 from wingman.hub.storage import SqlStore
+from wingman.hub.xet import routes as xet_routes
+from wingman.hub.xet.contents import ChunkedContents
+from wingman.hub.xet.registration import ShardRegistrar
+from wingman.hub.xet.service import XetService
 from wingman.settings import Settings
 
 log = logging.getLogger("wingman.hub")
@@ -52,6 +57,9 @@ class Hub:
     commits: CommitService
     downloads: DownloadCounter
     large_files: LargeFileReader
+    intake: Intake
+    xet: XetService
+    shards: ShardRegistrar
 
     def stream_large_file(self, file: LargeFile, start: int, end: int) -> Iterator[bytes]:
         return self.large_files.stream(file, start, end)
@@ -61,6 +69,7 @@ class Hub:
 
     def close(self) -> None:
         """Flush what is in memory and let go of the stores."""
+        self.intake.close()
         self.downloads.close()
         self.store.close()
 
@@ -78,17 +87,28 @@ def open_hub(settings: Settings) -> Hub:
     engine = open_engine(settings.resolved_database_url)
     bring_up_to_date(engine)
     store = SqlStore(engine, blobs)
+    signer = open_signer(store)
+    chunked = ChunkedContents(store, blobs)
     return Hub(
         settings=settings,
         store=store,
         blobs=blobs,
-        signer=open_signer(store),
+        signer=signer,
         accounts=AccountService(store),
         repos=RepoService(store),
         contents=ContentService(store),
         commits=CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000),
         downloads=DownloadCounter(store),
-        large_files=LargeFileReader(blobs),
+        large_files=LargeFileReader(blobs, chunked),
+        intake=Intake(),
+        xet=XetService(
+            store,
+            blobs,
+            signer,
+            token_seconds=settings.transfer_hours * 3600,
+            min_free_bytes=settings.min_free_disk_mb * 1_000_000,
+        ),
+        shards=ShardRegistrar(store, chunked, max_file_bytes=settings.max_upload_gb * 10**9),
     )
 
 
@@ -115,6 +135,7 @@ def _routes() -> Sequence[BaseRoute]:
     return [
         route("/healthz", _health),
         Route("/api/agent-harnesses", lambda _: JSONResponse({}), methods=["GET"]),
+        *xet_routes.routes,
         *accounts_routes.routes,
         *commits_routes.routes,
         *contents_routes.routes,

@@ -14,6 +14,7 @@ from wingman.hub.files.sql import SqlLargeFiles
 from wingman.hub.git.sql import SqlGit
 from wingman.hub.repos.sql import SqlRepos
 from wingman.hub.signing.sql import SqlSecrets
+from wingman.hub.xet.sql import SqlChunks
 
 
 class SqlTransaction:
@@ -38,6 +39,10 @@ class SqlTransaction:
     @cached_property
     def files(self) -> SqlLargeFiles:
         return SqlLargeFiles(self.connection)
+
+    @cached_property
+    def chunks(self) -> SqlChunks:
+        return SqlChunks(self.connection)
 
     @cached_property
     def events(self) -> SqlEvents:

@@ -13,6 +13,7 @@ from wingman.hub.files.store import LargeFiles
 from wingman.hub.git.store import Git
 from wingman.hub.repos.store import Repos
 from wingman.hub.signing.store import Secrets
+from wingman.hub.xet.store import Chunks
 
 
 class Transaction(Protocol):
@@ -26,6 +27,8 @@ class Transaction(Protocol):
     def git(self) -> Git: ...
     @property
     def files(self) -> LargeFiles: ...
+    @property
+    def chunks(self) -> Chunks: ...
     @property
     def events(self) -> Events: ...
     @property

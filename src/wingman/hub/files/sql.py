@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from wingman.hub.database import BigId, insert_ignoring_known, metadata
+from wingman.hub.database import BigId, UtcTime, insert_ignoring_known, metadata, now
 from wingman.hub.files.model import LargeFile
 from wingman.hub.repos.model import RepoId
 
@@ -23,6 +23,7 @@ repo_files = sa.Table(
     sa.Column(
         "sha256", sa.LargeBinary(32), sa.ForeignKey("large_files.sha256"), primary_key=True, index=True
     ),
+    sa.Column("added_at", UtcTime, nullable=False),
 )
 
 
@@ -66,7 +67,9 @@ class SqlLargeFiles:
         key = bytes.fromhex(file.sha256)
         row = {"sha256": key, "size": file.size, "blob_key": file.blob_key, "xet_hash": file.xet_hash}
         insert_ignoring_known(self._connection, large_files, [row])
-        ways = {name: row[name] for name in ("blob_key", "xet_hash") if row[name] is not None}
-        if ways:
-            self._connection.execute(sa.update(large_files).where(large_files.c.sha256 == key).values(**ways))
-        insert_ignoring_known(self._connection, repo_files, [{"repo_id": repo_id, "sha256": key}])
+        for column in (large_files.c.blob_key, large_files.c.xet_hash):
+            # What is known stays: clients remember a Xet hash that was shown for a commit for ever.
+            missing = sa.and_(large_files.c.sha256 == key, column.is_(None))
+            self._connection.execute(sa.update(large_files).where(missing).values({column: row[column.name]}))
+        link = {"repo_id": repo_id, "sha256": key, "added_at": now()}
+        insert_ignoring_known(self._connection, repo_files, [link])

@@ -24,7 +24,15 @@ from wingman.hub.errors import (
 )
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import RefMoved
+from wingman.hub.http.intake import Busy, Stalled
 from wingman.hub.http.ranges import RangeNotSatisfiable
+from wingman.hub.inference.errors import (
+    CannotBeServed,
+    InferenceError,
+    ServeNotInstalled,
+    StillLoading,
+    WorkersBusy,
+)
 from wingman.hub.repos.model import RepoExists, RepoGated, RepoMissing
 
 log = logging.getLogger("wingman.hub")
@@ -51,6 +59,9 @@ class Answer:
 
 _STATUS: dict[type[HubError], int] = {
     RangeNotSatisfiable: 416,
+    ServeNotInstalled: 501,
+    CannotBeServed: 422,
+    InferenceError: 503,
     RefMoved: 412,
     NotFound: 404,
     Conflict: 409,
@@ -59,6 +70,8 @@ _STATUS: dict[type[HubError], int] = {
     Forbidden: 403,
     TooLarge: 413,
     OutOfSpace: 507,
+    Busy: 503,
+    Stalled: 408,
 }
 
 
@@ -76,8 +89,12 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
             return Answer(404, ErrorCode.ENTRY_NOT_FOUND, {"X-Repo-Commit": error.commit})
         case RepoExists():
             return Answer(409, extra={"url": f"{base_url}/{error.kind.url_prefix}{error.full_name}"})
+        case StillLoading() | WorkersBusy():
+            return Answer(503, headers={"Retry-After": str(error.retry_after_s)})
         case RangeNotSatisfiable():
             return Answer(416, headers={"Content-Range": f"bytes */{error.size}"})
+        case Busy():
+            return Answer(503, headers={"Retry-After": "3"})
     return Answer(next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500))
 
 

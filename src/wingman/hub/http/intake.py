@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from wingman.hub.errors import HubError, Invalid, TooLarge
 
 PIECE_BYTES = 1 << 20
+_WHOLE_BODIES_BYTES = 96 << 20
 _Result = TypeVar("_Result", covariant=True)
 _Returned = TypeVar("_Returned")
 
@@ -53,11 +54,18 @@ class Intake:
     def __init__(self, *, max_uploads: int = 64, workers: int = 4, idle_s: float = 120.0) -> None:
         self._max_uploads = max_uploads
         self._under_way = 0
+        self._free_bytes = _WHOLE_BODIES_BYTES
         self._idle_s = idle_s
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="intake")
+        self._long_workers = ThreadPoolExecutor(2, thread_name_prefix="verify")
 
     async def take(
-        self, request: Request, open_sink: Callable[[], Sink[_Returned]], *, limit: int, exact: int | None = None
+        self,
+        request: Request,
+        open_sink: Callable[[], Sink[_Returned]],
+        *,
+        limit: int,
+        exact: int | None = None,
     ) -> _Returned:
         """Receive the body into a sink and finish it.
 
@@ -76,12 +84,43 @@ class Intake:
             finally:
                 await asyncio.shield(self.run(sink.abort))
 
+    async def start(
+        self, request: Request, work: Callable[[bytes], _Returned], *, limit: int
+    ) -> asyncio.Future[_Returned]:
+        """Receive a body that has to be in memory whole, and start work on it that may take minutes.
+
+        All such bodies together stay within a budget until the work on them has ended.
+        Raises `Busy` (the budget is spent), `TooLarge`, `Invalid` (no length, or cut off), `Stalled`.
+        """
+        announced = request.headers.get("content-length", "")
+        if not announced.isdigit():
+            raise Invalid("The request needs a Content-Length header.")
+        size = int(announced)
+        _check_size(size, limit=limit, exact=None)
+        if size > self._free_bytes:
+            raise Busy(self._max_uploads)
+        self._free_bytes -= size
+        try:
+            body = b"".join([piece async for piece in self._pieces(request)])
+            working = asyncio.get_running_loop().run_in_executor(self._long_workers, work, body)
+        except BaseException:
+            self._free_bytes += size
+            raise
+        working.add_done_callback(lambda done: self._release(done, size))
+        return working
+
+    def _release(self, done: asyncio.Future, size: int) -> None:
+        self._free_bytes += size
+        if not done.cancelled():
+            done.exception()  # the client may be gone: then nobody else asks
+
     async def run(self, function: Callable[[], _Returned]) -> _Returned:
         """Run blocking work in one of the worker threads."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function)
 
     def close(self) -> None:
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        for workers in (self._workers, self._long_workers):
+            workers.shutdown(wait=True, cancel_futures=True)
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
@@ -117,7 +156,7 @@ class Intake:
                 await loop.run_in_executor(self._workers, write, b"".join(pieces))
             return received
         finally:
-            # The sink may only be dropped once no thread works on it; what that thread raises is old news then.
+            # The sink may only be dropped once no thread works on it; what that one raises is old news.
             if working is not None and not working.done():
                 await asyncio.wait([working])
             if working is not None and not working.cancelled():
@@ -135,7 +174,9 @@ class Intake:
             except TimeoutError as error:
                 raise Stalled(received, self._idle_s) from error
             except ClientDisconnect as error:
-                raise Invalid(f"The request ended after {received} bytes, before its body was complete.") from error
+                raise Invalid(
+                    f"The request ended after {received} bytes, before its body was complete."
+                ) from error
             received += len(piece)
             yield piece
 

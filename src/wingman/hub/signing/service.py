@@ -48,6 +48,10 @@ class Signer:
             raise BadSignature("it has expired")
         return claims
 
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose, the same in every process of this Hub."""
+        return self._mac("derive", purpose)
+
     def _mac(self, purpose: str, body: str) -> bytes:
         return hmac.digest(self._key, f"{purpose}\0{body}".encode("utf-8", "replace"), hashlib.sha256)
 
