@@ -5,6 +5,7 @@ VENV ?= .venv
 HOME_FOLDER ?= .wingman
 PORT ?= 8080
 PYTEST_ARGS ?=
+BENCH ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -28,7 +29,7 @@ test: $(DEV) ## every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 quick: $(DEV) ## the inner loop: tests that need neither training nor a client, under a minute
-	$(BIN)/python -m pytest -q -n auto -m "not slow and not client" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not slow and not client" $(PYTEST_ARGS)
 
 lint: $(DEV) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -38,7 +39,7 @@ fix: $(DEV) ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 
 bench: $(DEV) ## measure against nginx, sha256 + copy and the tutorials' recipes
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(DEV) ## check the documentation: links, commands, settings, examples
 	$(BIN)/python -m pytest -q tests/docs $(PYTEST_ARGS)
