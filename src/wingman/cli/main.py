@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("wingman.cli.hub:up", "Start the Hub: http://127.0.0.1:8080."),
     "down": ("wingman.cli.hub:down", "Stop a Hub that runs in the background."),
     "status": ("wingman.cli.hub:status", "Say whether a Hub is running, and where."),
+    "serve": ("wingman.cli.serve:serve", "Answer with one model over HTTP, at an address of its own."),
     "admin": ("wingman.cli.hub:admin", "Accounts and provisioning."),
 }
 

@@ -1,6 +1,10 @@
-"""`python -m wingman.serve`: how a Hub starts a worker. People use `wingman serve`, which does the same."""
+"""`python -m wingman.serve`: how a Hub starts a worker. People use `wingman serve`, which does the same.
+
+When it leaves because it could not serve, its last words on standard output are `{"error": "…"}`.
+"""
 
 import argparse
+import json
 import logging
 import sys
 from pathlib import Path
@@ -29,7 +33,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return run_worker(
+    farewell = run_worker(
         WorkerOptions(
             source=given.folder or given.repo,
             revision=given.revision,
@@ -42,6 +46,9 @@ def main() -> int:
             threads=given.threads,
         )
     )
+    if farewell.reason:
+        print(json.dumps({"error": farewell.reason}))
+    return farewell.exit_status
 
 
 if __name__ == "__main__":

@@ -35,25 +35,32 @@ class LoadedModel:
     engine: Engine
 
 
-def load_repo(repo: str, revision: str | None, *, threads: int, progress: Progress) -> LoadedModel:
+def load_repo(
+    repo: str, revision: str | None, *, threads: int, progress: Progress, endpoint: str | None = None
+) -> LoadedModel:
     """Download the files of `repo` that serving needs and load them.
 
-    The Hub and the token are the public client's own settings (`HF_ENDPOINT`, `HF_TOKEN`).
+    endpoint: the Hub's address. It and the token default to the public client's (`HF_ENDPOINT`, `HF_TOKEN`).
     Raises `Unservable`; errors of the network are left to the caller.
     """
     progress(f"looking at {repo}")
     try:
-        info = HfApi().model_info(repo, revision=revision)
+        info = HfApi(endpoint=endpoint).model_info(repo, revision=revision)
         commit = info.sha
         names = [sibling.rfilename for sibling in info.siblings or ()]
         serving = None
         if SERVING_FILE in names:
-            serving = read_serving(Path(hf_hub_download(repo, SERVING_FILE, revision=commit)))
+            serving = read_serving(
+                Path(hf_hub_download(repo, SERVING_FILE, revision=commit, endpoint=endpoint))
+            )
         needed = files_needed(names, serving)
         progress(f"downloading {len(needed)} files of {repo} at {commit}")
         # The public client takes patterns, not names.
         folder = snapshot_download(
-            repo, revision=commit, allow_patterns=[glob.escape(name) for name in needed]
+            repo,
+            revision=commit,
+            allow_patterns=[glob.escape(name) for name in needed],
+            endpoint=endpoint,
         )
     except RevisionNotFoundError as error:
         raise Unservable(f"{repo} has no revision {revision!r}.") from error

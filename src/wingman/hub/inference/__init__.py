@@ -1,0 +1,1 @@
+"""Asking models: workers started on demand as child processes, and requests passed on to them."""

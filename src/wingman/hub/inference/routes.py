@@ -1,0 +1,53 @@
+"""`POST /models/{id}`: ask a model, as the Hugging Face Inference API is asked."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from wingman.hub.http.repos import content_repo_in
+from wingman.hub.http.requests import HubRequest, read_body, streaming_route
+from wingman.hub.inference.client import WorkerAnswer
+from wingman.hub.repos.model import Repo
+
+MODEL = "/models/{namespace}/{name}"
+BODY_LIMIT = 2_000_000
+_PASSED_ON = ("content-type", "retry-after", "x-repo-commit")
+
+
+async def ask(request: HubRequest) -> Response:
+    body = await read_body(request, BODY_LIMIT)
+    repo, commit = await run_in_threadpool(_model_in, request)
+    answer = await request.hub.inference.ask(repo, commit, request.caller, _local_address(request), body)
+    return _response(answer)
+
+
+async def health(request: HubRequest) -> Response:
+    """200 when the model is in memory and answers, else 503 with what is the matter; starts nothing."""
+    repo, commit = await run_in_threadpool(_model_in, request)
+    said = await request.hub.inference.health(repo, commit)
+    return _response(said) if isinstance(said, WorkerAnswer) else JSONResponse(said, 503)
+
+
+def _model_in(request: HubRequest) -> tuple[Repo, str]:
+    repo = content_repo_in(request)
+    return repo, request.hub.contents.resolve(repo, "main")
+
+
+def _response(answer: WorkerAnswer) -> Response:
+    headers = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
+    return Response(bytes(answer.body), answer.status, headers)
+
+
+def _local_address(request: HubRequest) -> str:
+    """Where a process on this machine reaches this Hub: the socket that this very request came in on."""
+    server = request.scope.get("server")
+    if server and server[1] is not None:
+        host, port = server
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return request.base
+
+
+routes: list[Route] = [
+    streaming_route(MODEL, ask, "POST"),
+    streaming_route(f"{MODEL}/health", health, "GET"),
+]
