@@ -39,5 +39,13 @@ class TooLarge(HubError):
     """A stated limit was passed."""
 
 
+class RangeNotSatisfiable(HubError):
+    """The range begins at or after the end of `size` bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The requested range lies outside the {size} bytes of this file.")
+        self.size = size
+
+
 class OutOfSpace(HubError):
     """The object store or the disk below it cannot take more."""

@@ -19,13 +19,13 @@ from wingman.hub.errors import (
     Invalid,
     NotFound,
     OutOfSpace,
+    RangeNotSatisfiable,
     TooLarge,
     Unauthorized,
 )
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import RefMoved
 from wingman.hub.http.intake import Busy, Stalled
-from wingman.hub.http.ranges import RangeNotSatisfiable
 from wingman.hub.inference.errors import (
     CannotBeServed,
     InferenceError,

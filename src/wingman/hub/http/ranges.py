@@ -3,17 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from wingman.hub.errors import HubError
+from wingman.hub.errors import RangeNotSatisfiable
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
-
-
-class RangeNotSatisfiable(HubError):
-    """The range begins at or after the end of `size` bytes."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"The requested range lies outside the {size} bytes of this file.")
-        self.size = size
 
 
 @dataclass(frozen=True, slots=True)
