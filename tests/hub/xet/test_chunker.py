@@ -66,6 +66,36 @@ def test_cuts_are_those_of_the_definition(size: int, alphabet: int) -> None:
     assert [len(chunk) for chunk in cut(data)] == cut_byte_by_byte(data)
 
 
+@pytest.fixture(scope="module")
+def ending(digests: bytes) -> bytes:
+    """64 bytes after which the hash allows a cut; the first of them counts, if only for the highest bit."""
+    position = 0
+    for chunk in cut(digests):
+        position += len(chunk)
+        window = digests[position - 64 : position]
+        if GEAR_TABLE[window[0]] % 2:
+            return window
+    raise AssertionError("no such window")
+
+
+@pytest.mark.parametrize(
+    ("position", "first"), [(MIN_CHUNK_BYTES, MIN_CHUNK_BYTES), (MIN_CHUNK_BYTES - 1, 20_000)]
+)
+def test_a_chunk_has_at_least_the_minimum(ending: bytes, position: int, first: int) -> None:
+    data = (bytes(position - 64) + ending).ljust(20_000, b"\0")
+
+    assert len(next(cut(data))) == first
+
+
+@pytest.mark.parametrize("past", [0, 1, 2, 62, 63, 64])
+def test_a_cut_is_found_where_blocks_meet(ending: bytes, past: int) -> None:
+    position = 64 * 1024 + past
+    data = bytes(position - 64) + ending + bytes(100)
+
+    assert [len(chunk) for chunk in cut(data)] == [position, 100]
+    assert [len(chunk) for chunk in stream(data, [])] == [position, 100]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 400_000), st.integers(1, 256), st.lists(st.integers(0, 150_000), max_size=8))
 def test_a_stream_is_cut_like_the_whole(size: int, alphabet: int, piece_sizes: list[int]) -> None:

@@ -13,7 +13,7 @@ from wingman.hub.xet.chunk_tables import ChunkTable, parse_table, serialize_tabl
 from wingman.hub.xet.chunker import cut
 from wingman.hub.xet.hashes import chunk_hash, file_hash, from_text, range_hash, to_text
 from wingman.hub.xet.reconstruction import cover, plan_reads
-from wingman.hub.xet.shards import Shard, parse_shard
+from wingman.hub.xet.shards import ROW_BYTES, Shard, parse_shard, serialize_upload
 from wingman.hub.xet.xorbs import decode_chunks, read_records, verify_xorb
 
 
@@ -110,6 +110,23 @@ def test_shards_describe_xorbs_as_we_do(store: LocalStore, tables: dict[bytes, C
 
     assert {claim.hash for claim in claims} == tables.keys()
     assert all(claim.agrees_with(tables[claim.hash]) for claim in claims)
+
+
+def test_our_chunk_rows_are_its_own(store: LocalStore, tables: dict[bytes, ChunkTable]) -> None:
+    # It marks the first chunk of each file, by bit 31 of the flags, when it takes a shard in.
+    marked = b"".join(store.shards.values())
+    written = marked.replace((1 << 31).to_bytes(4, "little") + bytes(4), bytes(8))
+
+    for raw, table in tables.items():
+        rows = serialize_upload([], [(raw, table)])[3 * ROW_BYTES : -ROW_BYTES]
+        assert len(rows) == len(table) * ROW_BYTES
+        assert rows in written
+
+
+def test_our_file_rows_are_its_own(store: LocalStore) -> None:
+    for data in store.shards.values():
+        for file in parse_shard(data).files:
+            assert serialize_upload([file], [])[ROW_BYTES : -2 * ROW_BYTES] in data
 
 
 def test_a_shard_is_named_by_its_own_chunk_hash(store: LocalStore) -> None:

@@ -147,12 +147,14 @@ def test_reading_as_planned_gives_the_slice_of_the_file(file: StoredFile, data: 
 
 
 def test_ranges_of_one_xorb_that_touch_or_overlap_are_fetched_as_one() -> None:
-    file = stored([[b"a", b"b", b"c", b"d", b"e", b"f"]], [(0, 4, 6), (0, 0, 2), (0, 1, 3)])
+    ranges = [(9, 10), (0, 2), (1, 3), (4, 8), (5, 6), (8, 9)]
+    file = stored([[b"%d" % number for number in range(10)]], [(0, first, end) for first, end in ranges])
 
     plan = reconstruct(cover(file.terms), file.tables)
 
-    assert [(fetch.first, fetch.end) for fetch in plan.fetches] == [(0, 3), (4, 6)]
-    assert [(term.first, term.end) for term in plan.terms] == [(4, 6), (0, 2), (1, 3)]
+    assert [(fetch.first, fetch.end) for fetch in plan.fetches] == [(0, 3), (4, 10)]
+    assert [(fetch.start, fetch.stop) for fetch in plan.fetches] == [(0, 27), (36, 90)]
+    assert [(term.first, term.end) for term in plan.terms] == ranges
 
 
 def test_a_range_is_trimmed_to_whole_chunks() -> None:
