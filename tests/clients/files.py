@@ -4,11 +4,16 @@ import hashlib
 import random
 from pathlib import Path
 
+PIECE_BYTES = 1 << 24
+
 
 def write_random(path: Path, num_bytes: int, *, seed: int = 0) -> str:
     """Fill `path` with bytes that do not compress and do not repeat; returns their sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(random.Random(f"{seed}/{path.name}").randbytes(num_bytes))
+    source = random.Random(f"{seed}/{path.name}")
+    with path.open("wb") as file:
+        for start in range(0, num_bytes, PIECE_BYTES):
+            file.write(source.randbytes(min(PIECE_BYTES, num_bytes - start)))
     return sha256(path)
 
 

@@ -106,19 +106,9 @@ def _start_system_server(programs: Path) -> PostgresCluster:
     data = folder / "data"
     locale = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
     account = {"user": user, "group": user, "extra_groups": []} if user else {}
-    initdb = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        f"--locale={locale}",
-    ]
-    subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, cwd=folder, **account)
+    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+    initdb += [f"--locale={locale}", "--no-sync"]
+    subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **account)
     command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder)]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
