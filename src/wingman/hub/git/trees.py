@@ -174,7 +174,9 @@ def edit(load: TreeLoader, root: str, changes: Mapping[str, NewFile | None]) -> 
         subtree, objects = edit(load, old.oid if old and old.is_directory else EMPTY_TREE, nested)
         created.extend(objects)
         if subtree == EMPTY_TREE:
-            entries.pop(name, None)
+            # Only removals: a file that has the folder's name is not one of them.
+            if old is not None and old.is_directory:
+                del entries[name]
         else:
             entries[name] = TreeEntry(name, MODE_DIRECTORY, subtree)
     for name, change in here.items():
