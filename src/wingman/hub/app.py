@@ -27,6 +27,8 @@ from wingman.hub.http.errors import error_response, handle_crash
 from wingman.hub.http.intake import Intake
 from wingman.hub.http.middleware import EdgeMiddleware
 from wingman.hub.http.requests import HubRequest, route
+from wingman.hub.inference import routes as inference_routes
+from wingman.hub.inference.service import InferenceService
 from wingman.hub.repos import routes as repos_routes
 from wingman.hub.repos.downloads import DownloadCounter
 from wingman.hub.repos.model import RepoKind, RepoMissing
@@ -57,6 +59,7 @@ class Hub:
     commits: CommitService
     downloads: DownloadCounter
     large_files: LargeFileReader
+    inference: InferenceService
     intake: Intake
     xet: XetService
     shards: ShardRegistrar
@@ -87,6 +90,7 @@ def open_hub(settings: Settings) -> Hub:
     engine = open_engine(settings.resolved_database_url)
     bring_up_to_date(engine)
     store = SqlStore(engine, blobs)
+    accounts = AccountService(store)
     signer = open_signer(store)
     chunked = ChunkedContents(store, blobs)
     return Hub(
@@ -94,12 +98,18 @@ def open_hub(settings: Settings) -> Hub:
         store=store,
         blobs=blobs,
         signer=signer,
-        accounts=AccountService(store),
+        accounts=accounts,
         repos=RepoService(store),
         contents=ContentService(store),
         commits=CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000),
         downloads=DownloadCounter(store),
         large_files=LargeFileReader(blobs, chunked),
+        inference=InferenceService(
+            accounts,
+            folder=settings.home / "cache" / "inference",
+            max_workers=settings.max_serve_workers,
+            idle_timeout_s=settings.serve_idle_minutes * 60,
+        ),
         intake=Intake(),
         xet=XetService(
             store,
@@ -118,6 +128,7 @@ def create_app(hub: Hub) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        await hub.inference.close()
         hub.close()
 
     app = Starlette(
@@ -139,6 +150,7 @@ def _routes() -> Sequence[BaseRoute]:
         *accounts_routes.routes,
         *commits_routes.routes,
         *contents_routes.routes,
+        *inference_routes.routes,
         *repos_routes.routes,
     ]
 
