@@ -21,6 +21,9 @@ from wingman.hub.commits.service import CommitService
 from wingman.hub.contents import routes as contents_routes
 from wingman.hub.contents.service import ContentService
 from wingman.hub.database import open_engine
+from wingman.hub.discussions import routes as discussions_routes
+from wingman.hub.discussions.pull_requests import PullRequestService
+from wingman.hub.discussions.service import DiscussionService
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.reading import LargeFileReader
 from wingman.hub.http.errors import error_response, handle_crash
@@ -57,6 +60,8 @@ class Hub:
     repos: RepoService
     contents: ContentService
     commits: CommitService
+    discussions: DiscussionService
+    pull_requests: PullRequestService
     downloads: DownloadCounter
     large_files: LargeFileReader
     inference: InferenceService
@@ -93,6 +98,7 @@ def open_hub(settings: Settings) -> Hub:
     accounts = AccountService(store)
     signer = open_signer(store)
     chunked = ChunkedContents(store, blobs)
+    commits = CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000)
     return Hub(
         settings=settings,
         store=store,
@@ -101,7 +107,9 @@ def open_hub(settings: Settings) -> Hub:
         accounts=accounts,
         repos=RepoService(store),
         contents=ContentService(store),
-        commits=CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000),
+        commits=commits,
+        discussions=DiscussionService(store),
+        pull_requests=PullRequestService(store, commits),
         downloads=DownloadCounter(store),
         large_files=LargeFileReader(blobs, chunked),
         inference=InferenceService(
@@ -150,6 +158,7 @@ def _routes() -> Sequence[BaseRoute]:
         *accounts_routes.routes,
         *commits_routes.routes,
         *contents_routes.routes,
+        *discussions_routes.routes,
         *inference_routes.routes,
         *repos_routes.routes,
     ]

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from wingman.hub.accounts.sql import SqlAccounts
 from wingman.hub.blobs.store import Blobs
 from wingman.hub.database import transaction
+from wingman.hub.discussions.sql import SqlDiscussions
 from wingman.hub.events.sql import SqlEvents
 from wingman.hub.files.sql import SqlLargeFiles
 from wingman.hub.git.sql import SqlGit
+from wingman.hub.lfs.sql import SqlLocks
 from wingman.hub.repos.sql import SqlRepos
 from wingman.hub.signing.sql import SqlSecrets
 from wingman.hub.xet.sql import SqlChunks
@@ -43,6 +45,14 @@ class SqlTransaction:
     @cached_property
     def chunks(self) -> SqlChunks:
         return SqlChunks(self.connection)
+
+    @cached_property
+    def locks(self) -> SqlLocks:
+        return SqlLocks(self.connection)
+
+    @cached_property
+    def discussions(self) -> SqlDiscussions:
+        return SqlDiscussions(self.connection)
 
     @cached_property
     def events(self) -> SqlEvents:

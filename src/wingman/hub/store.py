@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from wingman.hub.accounts.store import Accounts
+from wingman.hub.discussions.store import Discussions
 from wingman.hub.events.store import Events
 from wingman.hub.files.store import LargeFiles
 from wingman.hub.git.store import Git
+from wingman.hub.lfs.store import Locks
 from wingman.hub.repos.store import Repos
 from wingman.hub.signing.store import Secrets
 from wingman.hub.xet.store import Chunks
@@ -29,6 +31,10 @@ class Transaction(Protocol):
     def files(self) -> LargeFiles: ...
     @property
     def chunks(self) -> Chunks: ...
+    @property
+    def locks(self) -> Locks: ...
+    @property
+    def discussions(self) -> Discussions: ...
     @property
     def events(self) -> Events: ...
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from wingman.hub.discussions.timeline import record_push
 from wingman.hub.events.model import REFS_UPDATED, Event
 from wingman.hub.git.objects import EMPTY_TREE
 from wingman.hub.git.revisions import MAIN, load_commit, tree_loader
@@ -25,13 +26,17 @@ def move_head(
     at: datetime,
 ) -> None:
     """Move `ref` from `old` to `new` (an object id; `commit` is the commit behind a tag object) and keep
-    everything that hangs on it true: the commits' membership, main's facts, the update time, the event.
+    everything that hangs on it true: the commits' membership, main's facts, a pull request's timeline, the
+    update time, the event.
 
-    Raises `RefMoved`; then nothing happened, as long as the caller lets the transaction fail.
+    Raises `RefMoved`, `Invalid` (a ref of no open pull request); then nothing happened, as long as the caller
+    lets the transaction fail.
     """
     target = commit or new
     tx.git.add_commits(repo.id, [*new_commits, *([target] if target else [])])
     tx.git.move_ref(repo.id, ref, old=old, new=new, commit=target)
+    if target:
+        record_push(tx, repo, ref, old=old, new=target, user_id=user_id, at=at)
     if ref == MAIN:
         record_main(tx, repo, head=target, before=old, at=at)
     else:

@@ -53,8 +53,10 @@ def validate_yaml(request: HubRequest) -> Response:
 
 def preupload(request: HubRequest) -> Response:
     create_pr = request.flag("create_pr")
-    repo = repo_in(request, Permission.REPO_CONTRIBUTE if create_pr else Permission.REPO_CONTENT_WRITE)
+    repo = repo_in(request, Permission.REPO_CONTRIBUTE if create_pr else Permission.REPO_CONTENT_READ)
     revision = request.segment("revision")
+    if not create_pr:
+        request.hub.commits.require_pusher(request.caller, repo, revision)
     body = request.json_object
     files = body.get("files") or []
     if not isinstance(files, list) or len(files) > MAX_PREUPLOAD_FILES:
@@ -124,6 +126,10 @@ def commit(request: HubRequest) -> Response:
     repo = repo_in(request)
     revision = request.segment("revision")
     wanted = parse_commit_body(request.body_bytes)
+    if request.flag("create_pr"):
+        discussion, result = request.hub.pull_requests.open_with(request.caller, repo, revision, wanted)
+        url = f"{request.base}/{repo.path}/discussions/{discussion.num}"
+        return JSONResponse(commit_json(request, repo, result.oid) | {"pullRequestUrl": url})
     result = request.hub.commits.commit(request.caller, repo, revision, wanted)
     return JSONResponse(commit_json(request, repo, result.oid))
 

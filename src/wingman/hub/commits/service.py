@@ -20,6 +20,7 @@ from wingman.hub.commits.model import (
     Operation,
 )
 from wingman.hub.database import now
+from wingman.hub.discussions.model import pull_request_number
 from wingman.hub.errors import Conflict, Invalid, TooLarge
 from wingman.hub.git.objects import (
     EMPTY_TREE,
@@ -72,10 +73,15 @@ class CommitService:
         Raises `RevisionMissing`, `RefMoved` (the branch is not at `parent_commit`), `FileToDeleteMissing`,
         `LargeFileMissing`, `LargeFileDiffers`, `InvalidPath`, `TooLarge`, `Forbidden`.
         """
-        user = _writer(caller, repo)
         with self._store.write() as tx:
+            user = pusher(tx, caller, repo, revision)
             tx.repos.lock(repo.id)
             return self.commit_within(tx, user, repo, revision, request)
+
+    def require_pusher(self, caller: Caller, repo: Repo, revision: str) -> User:
+        """Who may commit to `revision`, before anything is uploaded. Raises `Unauthorized`, `Forbidden`."""
+        with self._store.read() as tx:
+            return pusher(tx, caller, repo, revision)
 
     def commit_within(
         self, tx: Transaction, user: User, repo: Repo, revision: str, request: CommitRequest
@@ -238,6 +244,19 @@ def initial_commit(tx: Transaction, repo: Repo, user: User, files: dict[str, byt
     tx.git.add_objects(repo.pool_id, [*blobs.values(), *trees, commit])
     move_head(tx, repo, MAIN, old=None, new=commit.oid, user_id=user.id, at=at)
     return commit.oid
+
+
+def pusher(tx: Transaction, caller: Caller, repo: Repo, revision: str) -> User:
+    """Who may move this branch: those who may write and, for a pull request, whoever opened it.
+
+    Raises `Unauthorized`, `Forbidden`.
+    """
+    num = pull_request_number(revision)
+    if num is not None and caller.user is not None and may(caller, Permission.REPO_CONTRIBUTE, repo):
+        discussion = tx.discussions.find(repo.id, num)
+        if discussion is not None and discussion.author_id == caller.user.id:
+            return caller.user
+    return _writer(caller, repo)
 
 
 def _writer(caller: Caller, repo: Repo) -> User:
