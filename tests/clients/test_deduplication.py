@@ -12,18 +12,20 @@ pytestmark = [pytest.mark.client, pytest.mark.slow]
 SIZE_BYTES = 300_000_000
 
 
+@pytest.mark.parametrize("remembers", [True, False], ids=["same-client", "client-with-an-empty-cache"])
 def test_a_file_changed_by_one_percent_in_ten_places_uploads_under_five_percent(
-    make_client, live_hub, repo_id, tmp_path
+    make_client, live_hub, repo_id, tmp_path, remembers
 ):
     source = tmp_path / "weights.bin"
-    write_random(source, SIZE_BYTES)
+    write_random(source, SIZE_BYTES, seed=remembers)
     make_client().call("create_repo", repo_id=repo_id)
 
     with CountingProxy(live_hub.url) as proxy:
-        first = _upload(make_client(url=proxy.url), repo_id, source, proxy)
+        client = make_client(url=proxy.url)
+        first = _upload(client, repo_id, source, proxy)
         _overwrite_one_percent(source)
         # A client with an empty cache knows nothing of the first upload: the Hub must tell it.
-        second = _upload(make_client(url=proxy.url), repo_id, source, proxy)
+        second = _upload(client if remembers else make_client(url=proxy.url), repo_id, source, proxy)
 
     assert first > 0.99 * SIZE_BYTES
     assert second < 0.05 * SIZE_BYTES
@@ -38,9 +40,10 @@ def _upload(client, repo_id, source, proxy) -> int:
     return proxy.sent_bytes - before
 
 
-def _overwrite_one_percent(path, *, num_places: int = 10) -> None:
-    random_source = random.Random(1)
+def _overwrite_one_percent(path: Path, *, num_places: int = 10) -> None:
+    """New bytes in the middle of each tenth of the file."""
+    new = random.Random(1)
     with path.open("r+b") as file:
         for place in range(num_places):
-            file.seek(SIZE_BYTES * place // num_places + 12_345)
-            file.write(random_source.randbytes(SIZE_BYTES // 100 // num_places))
+            file.seek(SIZE_BYTES * (2 * place + 1) // (2 * num_places))
+            file.write(new.randbytes(SIZE_BYTES // 100 // num_places))
