@@ -3,6 +3,7 @@
 Knows SQLite and PostgreSQL, and no domain. `hub/storage.py` puts the domains' tables on top.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+
+from wingman.hub.errors import OutOfSpace
 
 metadata = sa.MetaData(
     naming_convention={
@@ -23,6 +26,13 @@ metadata = sa.MetaData(
 
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """Row ids: SQLite only counts up by itself on a column declared INTEGER."""
+
+
+class DatabaseFull(OutOfSpace):
+    """The disk below the database is full; the transaction was undone."""
+
+    def __init__(self) -> None:
+        super().__init__("The disk below the Hub's database is full. Nothing was changed; make room and try again.")
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -88,11 +98,22 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 @contextmanager
 def transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
-    """One transaction: committed when the block ends, rolled back when it raises."""
-    with engine.connect() as connection:
-        connection = connection.execution_options(writes=writes)
-        with connection.begin():
-            yield connection
+    """One transaction: committed when the block ends, rolled back when it raises. Raises `DatabaseFull`."""
+    try:
+        with engine.connect() as connection:
+            connection = connection.execution_options(writes=writes)
+            with connection.begin():
+                yield connection
+    except sa.exc.DBAPIError as error:
+        if _is_full(error.orig):
+            raise DatabaseFull from error
+        raise
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """SQLite: SQLITE_FULL, or SQLITE_IOERR_WRITE where the disk refuses; PostgreSQL: 53100, disk_full."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE) or getattr(error, "sqlstate", "") == "53100"
 
 
 def insert_ignoring_known(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
