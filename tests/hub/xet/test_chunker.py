@@ -1,3 +1,4 @@
+import doctest
 import hashlib
 from random import Random
 
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wingman.hub.xet import chunker as chunker_module
 from wingman.hub.xet.chunk_tables import MAX_CHUNK_BYTES
 from wingman.hub.xet.chunker import MIN_CHUNK_BYTES, Chunker, cut
 from wingman.hub.xet.gear_table import GEAR_TABLE
@@ -51,6 +53,10 @@ def test_where_the_hash_allows_no_cut_chunks_end_at_the_maximum() -> None:
     lengths = [len(chunk) for chunk in cut(bytes(1_000_000))]
 
     assert lengths == [MAX_CHUNK_BYTES] * 7 + [1_000_000 - 7 * MAX_CHUNK_BYTES]
+
+
+def test_the_example_of_the_chunker_holds() -> None:
+    assert doctest.testmod(chunker_module).failed == 0
 
 
 def test_nothing_has_no_chunks() -> None:

@@ -1,5 +1,7 @@
 """Vectors on which hf-xet 1.8.0 and an independent implementation agree."""
 
+import doctest
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,6 +108,10 @@ def test_the_text_form_leads_back_to_the_hash(raw: bytes) -> None:
 def test_text_that_is_no_hash_is_refused(text: str) -> None:
     with pytest.raises(hashes.MalformedHash, match="64 digits"):
         from_text(text)
+
+
+def test_the_example_of_the_text_form_holds() -> None:
+    assert doctest.testmod(hashes).failed == 0
 
 
 def test_clients_ask_about_hashes_divisible_by_1024() -> None:

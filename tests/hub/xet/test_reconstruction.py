@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.xet.samples import chunk_lists, pack
-from wingman.hub.http.ranges import RangeNotSatisfiable
+from wingman.hub.errors import RangeNotSatisfiable
 from wingman.hub.xet.chunk_tables import ChunkTable
 from wingman.hub.xet.hashes import from_text, to_text
 from wingman.hub.xet.reconstruction import cover, plan_reads, reconstruct

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from wingman.hub.http.ranges import RangeNotSatisfiable
+from wingman.hub.errors import RangeNotSatisfiable
 from wingman.hub.xet.chunk_tables import ChunkTable
 from wingman.hub.xet.hashes import to_text
 from wingman.hub.xet.shards import Term
