@@ -32,6 +32,8 @@ from wingman.hub.http.middleware import EdgeMiddleware
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.inference import routes as inference_routes
 from wingman.hub.inference.service import InferenceService
+from wingman.hub.lfs import routes as lfs_routes
+from wingman.hub.lfs.service import LfsService
 from wingman.hub.repos import routes as repos_routes
 from wingman.hub.repos.downloads import DownloadCounter
 from wingman.hub.repos.model import RepoKind, RepoMissing
@@ -41,6 +43,7 @@ from wingman.hub.signing.service import Signer, open_signer
 from wingman.hub.storage import SqlStore
 from wingman.hub.xet import routes as xet_routes
 from wingman.hub.xet.contents import ChunkedContents
+from wingman.hub.xet.ingest import Ingestor
 from wingman.hub.xet.registration import ShardRegistrar
 from wingman.hub.xet.service import XetService
 from wingman.settings import Settings
@@ -68,6 +71,8 @@ class Hub:
     intake: Intake
     xet: XetService
     shards: ShardRegistrar
+    lfs: LfsService
+    ingestor: Ingestor
 
     def stream_large_file(self, file: LargeFile, start: int, end: int) -> Iterator[bytes]:
         return self.large_files.stream(file, start, end)
@@ -78,6 +83,7 @@ class Hub:
     def close(self) -> None:
         """Flush what is in memory and let go of the stores."""
         self.intake.close()
+        self.ingestor.close()
         self.downloads.close()
         self.store.close()
 
@@ -98,6 +104,16 @@ def open_hub(settings: Settings) -> Hub:
     accounts = AccountService(store)
     signer = open_signer(store)
     chunked = ChunkedContents(store, blobs)
+    min_free_bytes = settings.min_free_disk_mb * 1_000_000
+    max_file_bytes = settings.max_upload_gb * 10**9
+    lfs = LfsService(
+        store,
+        blobs,
+        signer,
+        max_file_bytes=max_file_bytes,
+        min_free_bytes=min_free_bytes,
+        link_seconds=settings.transfer_hours * 3600,
+    )
     commits = CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000)
     return Hub(
         settings=settings,
@@ -124,9 +140,13 @@ def open_hub(settings: Settings) -> Hub:
             blobs,
             signer,
             token_seconds=settings.transfer_hours * 3600,
-            min_free_bytes=settings.min_free_disk_mb * 1_000_000,
+            min_free_bytes=min_free_bytes,
         ),
-        shards=ShardRegistrar(store, chunked, max_file_bytes=settings.max_upload_gb * 10**9),
+        shards=ShardRegistrar(store, chunked, max_file_bytes=max_file_bytes),
+        lfs=lfs,
+        ingestor=Ingestor(
+            store, blobs, min_free_bytes=min_free_bytes, housekeeping=lfs.drop_abandoned_parts
+        ),
     )
 
 
@@ -135,6 +155,7 @@ def create_app(hub: Hub) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        hub.ingestor.start()
         yield
         await hub.inference.close()
         hub.close()
@@ -155,6 +176,7 @@ def _routes() -> Sequence[BaseRoute]:
         route("/healthz", _health),
         Route("/api/agent-harnesses", lambda _: JSONResponse({}), methods=["GET"]),
         *xet_routes.routes,
+        *lfs_routes.routes,
         *accounts_routes.routes,
         *commits_routes.routes,
         *contents_routes.routes,

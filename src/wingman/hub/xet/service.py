@@ -9,8 +9,7 @@ from wingman.hub.accounts.model import NamespaceId
 from wingman.hub.blobs.room import require_room
 from wingman.hub.blobs.store import Blobs
 from wingman.hub.database import now
-from wingman.hub.errors import Forbidden, NotFound, Unauthorized
-from wingman.hub.http.ranges import RangeNotSatisfiable
+from wingman.hub.errors import Forbidden, NotFound, RangeNotSatisfiable, Unauthorized
 from wingman.hub.repos.model import Repo, RepoId
 from wingman.hub.signing.service import BadSignature, Signer
 from wingman.hub.store import Store
