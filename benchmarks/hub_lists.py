@@ -28,7 +28,9 @@ from wingman.settings import Settings, load_settings
 
 TASKS = "text-classification token-classification text-generation summarization translation fill-mask".split()
 LANGUAGES = "en de fr es it pt nl pl ru zh ja ko ar hi tr sv".split()
-WORDS = "tiny base large bert gpt llama movie news legal medical tweets code vision speech chat instruct".split()
+WORDS = (
+    "tiny base large bert gpt llama movie news legal medical tweets code vision speech chat instruct".split()
+)
 REQUESTS = {
     "an empty request": "/healthz",
     "first page, trending, 30": "/api/models?limit=30",
@@ -121,7 +123,9 @@ def measure(home: Path, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", default="1000,10000,100000")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
