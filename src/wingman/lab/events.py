@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 Listener = Callable[[dict[str, Any]], None]
+_REMEMBERED = 500  # more than a dry run emits; what comes later goes to those already listening
 
 
 def now() -> str:
@@ -29,18 +30,37 @@ class Events:
         self._path = path
         self._listeners = list(listeners)
         self._step: str | None = None
+        self._past: list[dict[str, Any]] = []
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: Listener, *, replay: bool = False) -> None:
+        """Add a listener; with `replay` it is first told what has happened since this object was made."""
+        if replay:
+            for line in self._past:
+                listener(line)
         self._listeners.append(listener)
+
+    def write_to(self, path: Path) -> None:
+        """Write from now on to `path`, first what has happened before there was a file."""
+        if path == self._path:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        for line in self._past:
+            self._write(line)
 
     def emit(self, event: str, **facts: Any) -> None:
         line = {"time": now(), "event": event, "step": self._step, **facts}
+        if len(self._past) < _REMEMBERED:
+            self._past.append(line)
+        self._write(line)
+        for listener in self._listeners:
+            listener(line)
+
+    def _write(self, line: dict[str, Any]) -> None:
         if self._path is not None:
             # One write call on a file opened for appending: a killed flight leaves whole lines.
             with open(self._path, "ab", buffering=0) as file:
                 file.write(json.dumps(line, default=str).encode() + b"\n")
-        for listener in self._listeners:
-            listener(line)
 
     def step_started(self, step: str) -> None:
         self._step = step

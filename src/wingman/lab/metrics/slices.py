@@ -1,5 +1,6 @@
 """Where a classifier is weak: accuracy by length, by class and by confused pair, worst first."""
 
+import itertools
 import math
 from typing import Any
 
@@ -30,7 +31,7 @@ def worst_slices(
         (f"class “{name}”", truth == number) for number, name in enumerate(labels)
     ]
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1.0]))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (lengths >= low) & ((lengths < high) if high < edges[-1] else (lengths <= high))
         named.append((f"{int(low)} to {int(high)} words", inside))
     slices = []

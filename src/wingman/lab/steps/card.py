@@ -1,0 +1,209 @@
+"""card: the model's README, with metadata the public client parses and every claim backed by the run's files."""
+
+import shutil
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from wingman.lab.events import Events, write_atomically
+from wingman.lab.recipe import Recipe
+from wingman.lab.run import Run
+from wingman.lab.tasks import find_task
+
+OUTPUTS = ("card",)
+_SHOWN = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "roc_auc")
+
+
+def card(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
+    """Write `card/README.md`. Its metadata is parsed back before the step counts as done."""
+    comparison = run.read_json("comparison.json")
+    report = run.read_json("evaluation", "report.json")
+    engines = run.read_json("evaluation", "engines.json")
+    name = (recipe.to or run.id).split("/")[-1]
+    metadata = _metadata(recipe, report, name)
+    body = "\n\n".join(
+        section
+        for section in (
+            _opening(recipe, report, name),
+            _use(recipe, report),
+            _results(report, comparison),
+            _limits(report, engines),
+            _data(recipe, report),
+            _reproduction(recipe, run, comparison["next"]),
+        )
+        if section
+    )
+    text = f"---\n{metadata.to_yaml()}\n---\n\n{body}\n"
+    parsed = ModelCard(text, ignore_metadata_errors=False)
+    assert parsed.data.eval_results, "the card's metadata lost its results"
+    shutil.rmtree(run.path("card"), ignore_errors=True)
+    write_atomically(run.path("card", "README.md"), text)
+    return {"words": len(body.split()), "metrics": len(parsed.data.eval_results)}
+
+
+def _metadata(recipe: Recipe, report: dict[str, Any], name: str) -> ModelCardData:
+    """`model-index` with value and interval of each metric. The interval stands among the metric's arguments."""
+    results = [
+        EvalResult(
+            task_type=recipe.task,
+            task_name=find_task(recipe.task).title,
+            dataset_type=recipe.data.source,
+            dataset_name=recipe.data.source,
+            dataset_split="test",
+            dataset_revision=recipe.data.revision,
+            metric_type="f1" if metric.startswith("f1") else metric,
+            metric_name=metric,
+            metric_value=round(figures["value"], 4),
+            metric_args={
+                "confidence": 0.95,
+                "low": round(figures["low"], 4),
+                "high": round(figures["high"], 4),
+                "rows": report["rows"]["test"],
+            },
+        )
+        for metric, figures in report["metrics"].items()
+        if metric in _SHOWN and figures["value"] == figures["value"]
+    ]
+    return ModelCardData(
+        model_name=name,
+        eval_results=results,
+        library_name="transformers",
+        pipeline_tag=recipe.task,
+        base_model=recipe.base.id if recipe.base.revision else None,
+        datasets=[recipe.data.source] if recipe.data.revision else None,
+        metrics=["accuracy", "f1", "roc_auc"],
+        tags=["wingman", "onnx", recipe.task, f"method:{recipe.training.method}"],
+        ignore_metadata_errors=False,
+    )
+
+
+def _opening(recipe: Recipe, report: dict[str, Any], name: str) -> str:
+    accuracy = report["metrics"]["accuracy"]
+    method = {
+        "full": "fine-tuned whole",
+        "lora": "fine-tuned by low-rank adapters, merged",
+        "features": "a head trained on the frozen encoder",
+    }
+    return (
+        f"# {name}\n\n"
+        f"Says which of {len(report['labels'])} labels a text has: {_list_labels(report['labels'])}. It is `{recipe.base.id}`, "
+        f"{method[recipe.training.method]}, on `{recipe.data.source}`.\n\n"
+        f"On {report['rows']['test']:,} test rows it never saw it is right {_percent(accuracy['value'])} of the time "
+        f"(95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}). {report['mcnemar']['words']}"
+    )
+
+
+def _list_labels(labels: list[str]) -> str:
+    shown = ", ".join(f"`{label}`" for label in labels[:12])
+    return shown + (f" and {len(labels) - 12} more" if len(labels) > 12 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _use(recipe: Recipe, report: dict[str, Any]) -> str:
+    repo = recipe.to or "path/to/this/folder"
+    example = dict(find_task(recipe.task).request)["inputs"]
+    return (
+        "## Use it\n\n```python\nfrom transformers import pipeline\n\n"
+        f'classify = pipeline("{recipe.task}", model="{repo}")\nprint(classify("{example}"))\n```\n\n'
+        f"**Meant for** texts like those of `{recipe.data.source}`, of up to {recipe.training.max_length} tokens (longer ones are cut). "
+        "**Not meant for** other languages or kinds of text without measuring there first, nor for decisions about people without a person in between."
+    )
+
+
+def _results(report: dict[str, Any], comparison: dict[str, Any]) -> str:
+    lines = [
+        "## Results",
+        "",
+        f"Test split, {report['rows']['test']:,} rows; 95 % bootstrap intervals, drawn by {report['test_rows_by']}.",
+        "",
+    ]
+    lines += ["| metric | this model | baseline |", "|---|---|---|"]
+    for name, figures in report["metrics"].items():
+        lines.append(
+            f"| {name.replace('_', ' ')} | {_with_interval(figures)} | {_with_interval(report['baseline']['metrics'][name])} |"
+        )
+    lines += [
+        "",
+        f"Baseline: {report['baseline']['model']}. Brier and calibration error: lower is better.",
+        "",
+    ]
+    if "words" in comparison:
+        lines += [f"**Against the previous version.** {comparison['words']}", ""]
+    lines += ["![Model and baseline with intervals](evaluation/comparison.svg)", ""]
+    lines += ["| label | rows | precision | recall | F1 |", "|---|---|---|---|---|"]
+    for label, figures in report["per_class"].items():
+        columns = " | ".join(_with_interval(figures[name]) for name in ("precision", "recall", "f1"))
+        lines.append(f"| {label} | {figures['rows']:,} | {columns} |")
+    lines += ["", "![Confusion matrix](evaluation/confusion.svg)"]
+    return "\n".join(lines)
+
+
+def _with_interval(figures: dict[str, float]) -> str:
+    if figures["value"] != figures["value"]:
+        return "–"
+    return f"{figures['value']:.3f} ({figures['low']:.3f}–{figures['high']:.3f})"
+
+
+def _limits(report: dict[str, Any], engines: dict[str, Any]) -> str:
+    calibration = report["metrics"]["calibration_error"]
+    lines = ["## Limits found", ""]
+    for found in report["worst_slices"][:5]:
+        lines.append(
+            f"- Weaker on {found['slice']}: {_percent(found['accuracy'])} of {found['rows']:,} rows "
+            f"({_percent(found['low'])} to {_percent(found['high'])})."
+        )
+    if not report["worst_slices"]:
+        lines.append("- No class or range of length with 20 rows or more is clearly weaker than the whole.")
+    for pair in report["confused"][:3]:
+        lines.append(f"- Says `{pair['predicted']}` where it is `{pair['true']}`: {pair['rows']:,} times.")
+    lines.append(
+        f"- Confidence is off by {calibration['value']:.3f} on average ({calibration['low']:.3f} to {calibration['high']:.3f}); see the plot."
+    )
+    for precision, facts in engines["engines"].items():
+        test = facts["test"]
+        chosen = ", the one served" if precision == engines["chosen"] else ""
+        lines.append(
+            f"- ONNX {precision} ({facts['megabytes']} MB{chosen}): agrees with the trained model on {_percent(test['agreement'])} of the test rows, "
+            f"largest difference of a score {test['largest_difference']:.2g}, accuracy {test['accuracy']:.3f}."
+        )
+    lines += ["", "![Calibration](evaluation/calibration.svg)"]
+    return "\n".join(lines)
+
+
+def _data(recipe: Recipe, report: dict[str, Any]) -> str:
+    rows = report["rows"]
+    revision = (
+        f" at commit `{recipe.data.revision}`"
+        if recipe.data.revision
+        else f" (sha256 `{recipe.data.digest}`)"
+    )
+    splits = (
+        "as the source gives them"
+        if recipe.data.splits == "given"
+        else "stratified by label, fixed by content"
+    )
+    return (
+        f"## Data and licence\n\n`{recipe.data.source}`{revision}: {rows['train']:,} rows to train, {rows['validation']:,} to validate, "
+        f"{rows['test']:,} to test, {splits}; no text is in two of them. The licences of the data and of the base model `{recipe.base.id}` "
+        "apply to what is made from them; set `license` above once you have checked both."
+    )
+
+
+def _reproduction(recipe: Recipe, run: Run, version: str) -> str:
+    training = recipe.training
+    source = f"{recipe.to}@{version}" if recipe.to else "recipe.yaml"
+    custom = (
+        f"\n\nPassed in through Python, and not in the recipe: {'; '.join(training.custom)}."
+        if training.custom
+        else ""
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in recipe.versions.items())
+    return (
+        f"## Make it again\n\n```bash\nwingman fly --recipe {source}\n```\n\n"
+        f"Seed {training.seed}, {training.epochs:g} epochs at most, learning rate {training.learning_rate:g}, {training.batch_rows} rows or "
+        f"{training.batch_tokens:,} tokens a step, {training.precision}. {versions}. Run `{run.id}`; every choice is in `recipe.yaml`, every figure in "
+        f"`evaluation/report.json`, every test row's answer in `evaluation/predictions.parquet`.{custom}"
+    )

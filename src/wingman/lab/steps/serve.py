@@ -1,0 +1,98 @@
+"""serve: ask the Hub's endpoint every test row, and hold its answers to those that were evaluated."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from wingman.lab.errors import HubError
+from wingman.lab.events import Events
+from wingman.lab.hub import Hub
+from wingman.lab.recipe import Recipe
+from wingman.lab.run import Run
+from wingman.lab.steps.prepare import read_split
+from wingman.lab.tasks import find_task
+
+OUTPUTS = ("served.json",)
+# int8 scales activations over a whole batch, so a row's scores depend a little on its company.
+BOUNDS = {"fp32": 1e-3, "int8": 0.35}
+MIN_AGREEMENT = {"fp32": 1.0, "int8": 0.97}
+_READY_SECONDS = 120
+
+
+def serve(run: Run, recipe: Recipe, hub: Hub, events: Events) -> dict[str, Any]:
+    """Write `served.json`: agreement of the served answers with the evaluated ones on the whole test split.
+
+    A Hub without an inference endpoint is noted, not an error. Raises `HubError` when answers differ beyond the bounds.
+    """
+    published = run.read_json("published.json")
+    task = find_task(recipe.task)
+    labels = run.read_json("prepared", "labels.json")
+    precision = run.read_json("serving.json")["precision"]
+    test = read_split(run, "test")
+    if not _wait_until_ready(published["endpoint"], hub, dict(task.request)["inputs"], len(labels)):
+        events.warning(f"{published['endpoint']} does not answer; the model is published but was not asked.")
+        return _write(run, {"served": False})
+    scores = np.empty((len(test), len(labels)))
+
+    def ask(row: int) -> None:
+        answer = _ask(published["endpoint"], hub, test["text"].iloc[row], len(labels))
+        scores[row] = task.read_answer(answer, labels)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done, _ in enumerate(pool.map(ask, range(len(test))), start=1):
+            if done % 50 == 0 or done == len(test):
+                events.progress(done, len(test), "rows")
+    evaluated = np.load(run.path("scores", "served.npz"))["test"]
+    truth = test["label"].to_numpy()
+    facts = {
+        "served": True,
+        "rows": len(test),
+        "precision": precision,
+        "agreement": round(float((scores.argmax(axis=1) == evaluated.argmax(axis=1)).mean()), 6),
+        "largest_difference": round(float(np.abs(scores - evaluated).max()), 6),
+        "accuracy": round(float((scores.argmax(axis=1) == truth).mean()), 6),
+        "evaluated_accuracy": round(float((evaluated.argmax(axis=1) == truth).mean()), 6),
+    }
+    if facts["largest_difference"] > BOUNDS[precision] or facts["agreement"] < MIN_AGREEMENT[precision]:
+        raise HubError(
+            f"{published['endpoint']} does not answer as the evaluated model does: it agrees on {facts['agreement']:.1%} of the test rows, "
+            f"scores differ by up to {facts['largest_difference']:.2g}. The version is published; do not rely on the endpoint.",
+            endpoint=hub.endpoint,
+        )
+    return _write(run, facts)
+
+
+def _write(run: Run, facts: dict[str, Any]) -> dict[str, Any]:
+    run.write_json(facts, "served.json")
+    return facts
+
+
+def _ask(endpoint: str, hub: Hub, text: str, num_labels: int) -> Any:
+    import httpx2 as httpx
+
+    headers = {"Authorization": f"Bearer {hub.token}"} if hub.token else {}
+    response = httpx.post(
+        endpoint, json={"inputs": text, "parameters": {"top_k": num_labels}}, headers=headers, timeout=60
+    )
+    response.raise_for_status()
+    return response.json()
+
+
+def _wait_until_ready(endpoint: str, hub: Hub, text: str, num_labels: int) -> bool:
+    """Ask until there is an answer: 503 means the model is being loaded; 404 and 501 that there is no such endpoint."""
+    import httpx2 as httpx
+
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            _ask(endpoint, hub, text, num_labels)
+            return True
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code not in (429, 502, 503):
+                return False
+        except httpx.TransportError:
+            return False
+        time.sleep(0.5)
+    return False
