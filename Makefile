@@ -41,7 +41,8 @@ fix: $(DEV) ## let ruff repair what it can
 bench: $(DEV) ## measure against nginx, sha256 + copy and the tutorials' recipes
 	$(BIN)/python -m benchmarks $(BENCH)
 
-docs: $(DEV) ## check the documentation: links, commands, settings, examples
+docs: $(DEV) ## write the page of commands; check links, commands and examples
+	$(BIN)/python scripts/document_commands.py
 	$(BIN)/python -m pytest -q tests/docs $(PYTEST_ARGS)
 
 venv: $(DEV) ## the development environment in .venv
