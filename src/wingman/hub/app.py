@@ -26,6 +26,8 @@ from wingman.hub.discussions.pull_requests import PullRequestService
 from wingman.hub.discussions.service import DiscussionService
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.reading import LargeFileReader
+from wingman.hub.git.wire import routes as git_routes
+from wingman.hub.git.wire.service import GitWire
 from wingman.hub.http.errors import error_response, handle_crash
 from wingman.hub.http.intake import Intake
 from wingman.hub.http.middleware import EdgeMiddleware
@@ -72,6 +74,7 @@ class Hub:
     xet: XetService
     shards: ShardRegistrar
     lfs: LfsService
+    git_wire: GitWire
     ingestor: Ingestor
 
     def stream_large_file(self, file: LargeFile, start: int, end: int) -> Iterator[bytes]:
@@ -83,6 +86,7 @@ class Hub:
     def close(self) -> None:
         """Flush what is in memory and let go of the stores."""
         self.intake.close()
+        self.git_wire.close()
         self.ingestor.close()
         self.downloads.close()
         self.store.close()
@@ -144,6 +148,11 @@ def open_hub(settings: Settings) -> Hub:
         ),
         shards=ShardRegistrar(store, chunked, max_file_bytes=max_file_bytes),
         lfs=lfs,
+        git_wire=GitWire(
+            store,
+            settings.hub_folder / "cache" / "git",
+            max_regular_bytes=settings.max_regular_file_mb * 1_000_000,
+        ),
         ingestor=Ingestor(
             store, blobs, min_free_bytes=min_free_bytes, housekeeping=lfs.drop_abandoned_parts
         ),
@@ -177,6 +186,7 @@ def _routes() -> Sequence[BaseRoute]:
         Route("/api/agent-harnesses", lambda _: JSONResponse({}), methods=["GET"]),
         *xet_routes.routes,
         *lfs_routes.routes,
+        *git_routes.routes,
         *accounts_routes.routes,
         *commits_routes.routes,
         *contents_routes.routes,

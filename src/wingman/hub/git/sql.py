@@ -11,7 +11,7 @@ from wingman.hub.blobs.store import Blobs
 from wingman.hub.database import BigId, insert_ignoring_known, metadata
 from wingman.hub.git.objects import GitObject, ObjectKind
 from wingman.hub.git.pointers import Pointer, parse_pointer
-from wingman.hub.git.store import BlobFacts, ObjectMissing, Ref, RefMoved
+from wingman.hub.git.store import BlobFacts, ObjectMissing, PackedObject, Ref, RefMoved
 from wingman.hub.repos.model import PoolId, RepoId
 
 INLINE_BYTES = 256 * 1024
@@ -48,7 +48,7 @@ git_commits = sa.Table(
 
 
 def _batches(oids: Iterable[str]) -> Iterator[list[bytes]]:
-    unique = iter({bytes.fromhex(oid) for oid in oids})
+    unique = iter(dict.fromkeys(bytes.fromhex(oid) for oid in oids))
     while batch := list(islice(unique, _BATCH)):
         yield batch
 
@@ -88,6 +88,23 @@ class SqlGit:
         if oid not in found:
             raise ObjectMissing(oid)
         return found[oid]
+
+    def packed_objects(self, pool: PoolId, oids: Iterable[str]) -> Iterator[PackedObject]:
+        columns = git_objects.c
+        for batch in _batches(oids):
+            query = sa.select(columns.oid, columns.kind, columns.size, columns.data).where(
+                columns.pool_id == pool, columns.oid.in_(batch)
+            )
+            rows = {row.oid: row for row in self._connection.execute(query)}
+            for key in batch:
+                oid, row = key.hex(), rows.get(key)
+                if row is None:
+                    raise ObjectMissing(oid)
+                # Rows hold zlib streams, as packs do; large blobs lie in the object store as they are.
+                deflated = row.data
+                if deflated is None:
+                    deflated = zlib.compress(self._blobs.read(_blob_key(pool, oid)), 1)
+                yield PackedObject(oid, ObjectKind(row.kind), row.size, deflated)
 
     def blob_facts(self, pool: PoolId, oids: Iterable[str]) -> Mapping[str, BlobFacts]:
         facts = {}
@@ -146,6 +163,10 @@ class SqlGit:
         for batch in _batches(oids):
             rows = [{"repo_id": repo_id, "oid": oid} for oid in batch]
             insert_ignoring_known(self._connection, git_commits, rows)
+
+    def commits(self, repo_id: RepoId) -> Sequence[str]:
+        query = sa.select(git_commits.c.oid).where(git_commits.c.repo_id == repo_id)
+        return [oid.hex() for (oid,) in self._connection.execute(query)]
 
     def has_commit(self, repo_id: RepoId, oid: str) -> bool:
         query = sa.select(git_commits.c.oid).where(

@@ -1,6 +1,6 @@
 """The contract for git objects and refs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,16 @@ class BlobFacts:
     """Set where the blob is a pointer to a large file."""
 
 
+@dataclass(frozen=True, slots=True)
+class PackedObject:
+    """An object as pack files hold it: `deflated` is a zlib stream of `size` bytes."""
+
+    oid: str
+    kind: ObjectKind
+    size: int
+    deflated: bytes
+
+
 class Git(Protocol):
     """Objects by pool, refs by repository. Object ids are 40 hexadecimal digits."""
 
@@ -59,6 +69,9 @@ class Git(Protocol):
 
     def object(self, pool: PoolId, oid: str) -> GitObject:
         """Raises `ObjectMissing`."""
+
+    def packed_objects(self, pool: PoolId, oids: Iterable[str]) -> Iterator[PackedObject]:
+        """Each object once, a batch in memory at a time. Raises `ObjectMissing`."""
 
     def blob_facts(self, pool: PoolId, oids: Iterable[str]) -> Mapping[str, BlobFacts]:
         """Ids that are not there, or are no blobs, are left out."""
@@ -78,6 +91,9 @@ class Git(Protocol):
 
     def add_commits(self, repo_id: RepoId, oids: Iterable[str]) -> None:
         """Remember that these commits belong to the repository, so that they can be asked for by id."""
+
+    def commits(self, repo_id: RepoId) -> Sequence[str]:
+        """Every commit that belongs to the repository, in no particular order."""
 
     def has_commit(self, repo_id: RepoId, oid: str) -> bool: ...
 

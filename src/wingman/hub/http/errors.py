@@ -25,6 +25,7 @@ from wingman.hub.errors import (
 )
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import RefMoved
+from wingman.hub.git.wire.program import GitMissing
 from wingman.hub.http.intake import Busy, Stalled
 from wingman.hub.inference.errors import (
     CannotBeServed,
@@ -70,6 +71,7 @@ _STATUS: dict[type[HubError], int] = {
     Forbidden: 403,
     TooLarge: 413,
     OutOfSpace: 507,
+    GitMissing: 501,
     Busy: 503,
     Stalled: 408,
 }
