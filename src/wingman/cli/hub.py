@@ -76,7 +76,7 @@ def up(home: str | None, config: Path | None, host: str | None, port: int | None
             f"A Hub serves this folder already: {running.url} (process {running.pid})."
         )
     if detach:
-        _start_detached(settings, config)
+        click.echo(start_in_background(settings, config)[1])
     else:
         _serve(settings)
 
@@ -152,7 +152,11 @@ def _introduce(hub: Any, url: str) -> None:
     sys.stdout.flush()
 
 
-def _start_detached(settings: Settings, config: Path | None) -> None:
+def start_in_background(settings: Settings, config: Path | None = None) -> tuple[RunningHub, str]:
+    """Start a Hub that outlives this process; returns when it answers, with what it said on starting.
+
+    Raises `click.ClickException` with the end of its log if it does not come up.
+    """
     settings.hub_folder.mkdir(parents=True, exist_ok=True)
     log_path = settings.hub_folder / "hub.log"
     command = [sys.executable, "-m", "wingman.cli", "up", "--home", str(settings.home)]
@@ -167,18 +171,16 @@ def _start_detached(settings: Settings, config: Path | None) -> None:
         while time.monotonic() < deadline:
             running = find_running(settings)
             if running is not None and _answers(running.url):
-                _repeat_introduction(seen.read().decode("utf-8", "replace"))
-                return
+                return running, _first_words(seen.read().decode("utf-8", "replace"))
             if process.poll() is not None:
                 break
             time.sleep(0.05)
     raise click.ClickException(f"The Hub did not start; the end of {log_path} says why:\n{_tail(log_path)}")
 
 
-def _repeat_introduction(text: str) -> None:
-    """The child's first words (where it is, how to log in) are the user's answer; log lines are not."""
-    wanted = [line for line in text.splitlines() if not line[:4].isdigit()]
-    click.echo("\n".join(wanted))
+def _first_words(log: str) -> str:
+    """The Hub's introduction (where it is, how to log in) without the log lines, which begin with a date."""
+    return "\n".join(line for line in log.splitlines() if not line[:4].isdigit())
 
 
 def _answers(url: str) -> bool:

@@ -69,7 +69,7 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:
+def friendly(command: Callable[..., Any]) -> Callable[..., Any]:
     """Turn what a person can act on into one clear message; Ctrl-C into a hint."""
 
     @functools.wraps(command)
@@ -134,7 +134,7 @@ def _request(data: str, home: str | None, endpoint: str | None, options: dict[st
 @click.option("--run-id", metavar="ID", help="Name of the run's folder. [from data and choices]")
 @_hub
 @_home
-@_friendly
+@friendly
 def fly(
     data: str | None,
     recipe_source: str | None,
@@ -230,7 +230,7 @@ def _print_result(result: dict[str, Any], home: Path) -> None:
 @_data_options
 @_hub
 @_home
-@_friendly
+@friendly
 def prepare(data: str, endpoint: str | None, home: str | None, **options: Any) -> None:
     """Begin a run: check DATA, pin every choice, split and tokenise. Prints the run's id."""
     from wingman.lab.events import Events
@@ -246,7 +246,7 @@ def _step_command(step: str, help: str) -> click.Command:
     @click.argument("run", required=False)
     @_hub
     @_home
-    @_friendly
+    @friendly
     def command(run: str | None, endpoint: str | None, home: str | None) -> None:
         _do_steps(run, [step], endpoint=endpoint, home=home)
 
@@ -284,7 +284,7 @@ export = _step_command("export", "Write ONNX in fp32 and int8, check both, and c
 @click.argument("run", required=False)
 @_hub
 @_home
-@_friendly
+@friendly
 def card(run: str | None, endpoint: str | None, home: str | None) -> None:
     """Write the model card of an exported run. RUN is a run's id; without it, the latest run."""
     _do_steps(run, ["compare", "card"], endpoint=endpoint, home=home)
@@ -295,7 +295,7 @@ def card(run: str | None, endpoint: str | None, home: str | None) -> None:
 @click.option("--to", metavar="NAMESPACE/NAME", help="Repository to publish to, if the run does not say.")
 @_hub
 @_home
-@_friendly
+@friendly
 def publish(run: str | None, to: str | None, endpoint: str | None, home: str | None) -> None:
     """Publish a run as the next version, and check its endpoint. RUN is a run's id; without it, the latest run."""
     _do_steps(run, ["compare", "card", "publish", "serve"], endpoint=endpoint, home=home, to=to)
@@ -305,7 +305,7 @@ def publish(run: str | None, to: str | None, endpoint: str | None, home: str | N
 @click.option("--namespace", help="User or organization to publish below. [you]")
 @_hub
 @_home
-@_friendly
+@friendly
 def starter(namespace: str | None, endpoint: str | None, home: str | None) -> None:
     """Publish the starter kit to your Hub: the encoder all-MiniLM-L6-v2, movie sentences and tweets."""
     from wingman.lab.hub import connect

@@ -14,6 +14,7 @@ from wingman.settings import SettingsError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, what it does)
+    "demo": ("wingman.cli.demo:demo", "The whole way on real data: a Hub, a fine-tuned model, an answer."),
     "up": ("wingman.cli.hub:up", "Start the Hub: http://127.0.0.1:8080."),
     "down": ("wingman.cli.hub:down", "Stop a Hub that runs in the background."),
     "status": ("wingman.cli.hub:status", "Say whether a Hub is running, and where."),
