@@ -16,6 +16,8 @@ from wingman.hub.accounts import routes as accounts_routes
 from wingman.hub.accounts.service import AccountService
 from wingman.hub.blobs.opening import open_blobs
 from wingman.hub.blobs.store import Blobs
+from wingman.hub.collections import routes as collections_routes
+from wingman.hub.collections.service import CollectionService
 from wingman.hub.commits import routes as commits_routes
 from wingman.hub.commits.service import CommitService
 from wingman.hub.contents import routes as contents_routes
@@ -26,6 +28,8 @@ from wingman.hub.discussions.pull_requests import PullRequestService
 from wingman.hub.discussions.service import DiscussionService
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.reading import LargeFileReader
+from wingman.hub.gating import routes as gating_routes
+from wingman.hub.gating.service import AccessRequestService
 from wingman.hub.git.wire import routes as git_routes
 from wingman.hub.git.wire.service import GitWire
 from wingman.hub.http.errors import error_response, handle_crash
@@ -42,6 +46,8 @@ from wingman.hub.repos.model import RepoKind, RepoMissing
 from wingman.hub.repos.service import RepoService
 from wingman.hub.schema import bring_up_to_date
 from wingman.hub.signing.service import Signer, open_signer
+from wingman.hub.social import routes as social_routes
+from wingman.hub.social.service import SocialService
 from wingman.hub.storage import SqlStore
 from wingman.hub.xet import routes as xet_routes
 from wingman.hub.xet.contents import ChunkedContents
@@ -67,6 +73,9 @@ class Hub:
     commits: CommitService
     discussions: DiscussionService
     pull_requests: PullRequestService
+    access_requests: AccessRequestService
+    social: SocialService
+    collections: CollectionService
     downloads: DownloadCounter
     large_files: LargeFileReader
     inference: InferenceService
@@ -130,6 +139,9 @@ def open_hub(settings: Settings) -> Hub:
         commits=commits,
         discussions=DiscussionService(store),
         pull_requests=PullRequestService(store, commits),
+        access_requests=AccessRequestService(store),
+        social=SocialService(store),
+        collections=CollectionService(store),
         downloads=DownloadCounter(store),
         large_files=LargeFileReader(blobs, chunked),
         inference=InferenceService(
@@ -153,9 +165,7 @@ def open_hub(settings: Settings) -> Hub:
             settings.hub_folder / "cache" / "git",
             max_regular_bytes=settings.max_regular_file_mb * 1_000_000,
         ),
-        ingestor=Ingestor(
-            store, blobs, min_free_bytes=min_free_bytes, housekeeping=lfs.drop_abandoned_parts
-        ),
+        ingestor=Ingestor(store, blobs, min_free_bytes=min_free_bytes, housekeeping=lfs.drop_abandoned_parts),
     )
 
 
@@ -191,6 +201,9 @@ def _routes() -> Sequence[BaseRoute]:
         *commits_routes.routes,
         *contents_routes.routes,
         *discussions_routes.routes,
+        *gating_routes.routes,
+        *social_routes.routes,
+        *collections_routes.routes,
         *inference_routes.routes,
         *repos_routes.routes,
     ]

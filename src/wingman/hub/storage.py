@@ -8,14 +8,17 @@ import sqlalchemy as sa
 
 from wingman.hub.accounts.sql import SqlAccounts
 from wingman.hub.blobs.store import Blobs
+from wingman.hub.collections.sql import SqlCollections
 from wingman.hub.database import transaction
 from wingman.hub.discussions.sql import SqlDiscussions
 from wingman.hub.events.sql import SqlEvents
 from wingman.hub.files.sql import SqlLargeFiles
+from wingman.hub.gating.sql import SqlAccessRequests
 from wingman.hub.git.sql import SqlGit
 from wingman.hub.lfs.sql import SqlLocks
 from wingman.hub.repos.sql import SqlRepos
 from wingman.hub.signing.sql import SqlSecrets
+from wingman.hub.social.sql import SqlSocial
 from wingman.hub.xet.sql import SqlChunks
 
 
@@ -53,6 +56,18 @@ class SqlTransaction:
     @cached_property
     def discussions(self) -> SqlDiscussions:
         return SqlDiscussions(self.connection)
+
+    @cached_property
+    def access_requests(self) -> SqlAccessRequests:
+        return SqlAccessRequests(self.connection)
+
+    @cached_property
+    def social(self) -> SqlSocial:
+        return SqlSocial(self.connection)
+
+    @cached_property
+    def collections(self) -> SqlCollections:
+        return SqlCollections(self.connection)
 
     @cached_property
     def events(self) -> SqlEvents:

@@ -8,13 +8,16 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from wingman.hub.accounts.store import Accounts
+from wingman.hub.collections.store import Collections
 from wingman.hub.discussions.store import Discussions
 from wingman.hub.events.store import Events
 from wingman.hub.files.store import LargeFiles
+from wingman.hub.gating.store import AccessRequests
 from wingman.hub.git.store import Git
 from wingman.hub.lfs.store import Locks
 from wingman.hub.repos.store import Repos
 from wingman.hub.signing.store import Secrets
+from wingman.hub.social.store import Social
 from wingman.hub.xet.store import Chunks
 
 
@@ -35,6 +38,12 @@ class Transaction(Protocol):
     def locks(self) -> Locks: ...
     @property
     def discussions(self) -> Discussions: ...
+    @property
+    def access_requests(self) -> AccessRequests: ...
+    @property
+    def social(self) -> Social: ...
+    @property
+    def collections(self) -> Collections: ...
     @property
     def events(self) -> Events: ...
     @property

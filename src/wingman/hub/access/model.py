@@ -16,15 +16,19 @@ class Permission(StrEnum):
     REPO_CONTENT_READ = "repo:content:read"
     REPO_CONTENT_WRITE = "repo:content:write"
     REPO_CONTRIBUTE = "repo:contribute"
+    REPO_GATED_READ = "repo:gated:read"
+    """Reading what lies behind a gate without having asked."""
     REPO_SETTINGS_WRITE = "repo:settings:write"
 
 
 _NEEDED_ROLE = {
     Permission.REPO_CONTENT_READ: Role.READ,
     Permission.REPO_CONTRIBUTE: Role.READ,
+    Permission.REPO_GATED_READ: Role.READ,
     Permission.REPO_CONTENT_WRITE: Role.WRITE,
     Permission.REPO_SETTINGS_WRITE: Role.WRITE,
 }
+_READS = {Permission.REPO_CONTENT_READ, Permission.REPO_GATED_READ}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,13 @@ def may(caller: Caller, permission: Permission, repo: Repo) -> bool:
     """The item shape of the rule."""
     if caller.token is not None and caller.token.repo_scope is not None:
         in_scope = caller.token.repo_scope == repo.scope
-        return permission is Permission.REPO_CONTENT_READ and (in_scope or not repo.private)
+        if permission is Permission.REPO_CONTENT_READ:
+            return in_scope or not repo.private
+        # Such a token was only made for somebody who might read the repository.
+        return permission is Permission.REPO_GATED_READ and in_scope
     if permission is Permission.REPO_CONTENT_READ and not repo.private:
         return True
-    if permission is not Permission.REPO_CONTENT_READ and not caller.may_write_at_all:
+    if permission not in _READS and not caller.may_write_at_all:
         return False
     if caller.user is not None and caller.user.is_admin:
         return True

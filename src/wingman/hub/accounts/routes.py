@@ -6,6 +6,7 @@ from starlette.routing import Route
 from wingman.hub.access.model import Caller
 from wingman.hub.accounts.model import Organization, User
 from wingman.hub.accounts.store import AccountMissing
+from wingman.hub.accounts.wire import user_json
 from wingman.hub.errors import Unauthorized
 from wingman.hub.http.dates import iso
 from wingman.hub.http.requests import HubRequest, route
@@ -70,6 +71,7 @@ def _auth(caller: Caller) -> dict[str, object]:
 def user_overview(request: HubRequest) -> Response:
     user = _account(request, User)
     counts = {kind: request.hub.repos.num_repos(request.caller, user.id, kind) for kind in RepoKind}
+    social = request.hub.social.counts(request.caller, user.id)
     return JSONResponse(
         {
             "user": user.name,
@@ -77,18 +79,18 @@ def user_overview(request: HubRequest) -> Response:
             "avatarUrl": f"{request.base}/avatars/{user.name}.svg",
             "details": user.about,
             "isPro": False,
-            "isFollowing": False,
+            "isFollowing": social.is_followed,
             "type": "user",
             "createdAt": iso(user.created_at),
             "numModels": counts[RepoKind.MODEL],
             "numDatasets": counts[RepoKind.DATASET],
             "numSpaces": counts[RepoKind.SPACE],
-            "numDiscussions": 0,
+            "numDiscussions": request.hub.discussions.num_started_by(user.id),
             "numPapers": 0,
             "numUpvotes": 0,
-            "numLikes": 0,
-            "numFollowing": 0,
-            "numFollowers": 0,
+            "numLikes": social.num_likes,
+            "numFollowing": social.num_following,
+            "numFollowers": social.num_followers,
             "orgs": [
                 {
                     "id": f"{item.organization.id:024x}",
@@ -105,6 +107,7 @@ def user_overview(request: HubRequest) -> Response:
 def organization_overview(request: HubRequest) -> Response:
     organization = _account(request, Organization)
     counts = {kind: request.hub.repos.num_repos(request.caller, organization.id, kind) for kind in RepoKind}
+    social = request.hub.social.counts(request.caller, organization.id)
     return JSONResponse(
         {
             "name": organization.name,
@@ -112,33 +115,22 @@ def organization_overview(request: HubRequest) -> Response:
             "avatarUrl": f"{request.base}/avatars/{organization.name}.svg",
             "details": organization.about,
             "isVerified": False,
-            "isFollowing": False,
+            "isFollowing": social.is_followed,
             "type": "org",
             "numUsers": len(request.hub.accounts.members(organization.id)),
             "numModels": counts[RepoKind.MODEL],
             "numDatasets": counts[RepoKind.DATASET],
             "numSpaces": counts[RepoKind.SPACE],
             "numPapers": 0,
-            "numFollowers": 0,
+            "numFollowers": social.num_followers,
         }
     )
 
 
 def organization_members(request: HubRequest) -> Response:
     organization = _account(request, Organization)
-    return JSONResponse(
-        [
-            {
-                "_id": f"{user.id:024x}",
-                "user": user.name,
-                "fullname": user.full_name,
-                "avatarUrl": f"{request.base}/avatars/{user.name}.svg",
-                "isPro": False,
-                "type": "user",
-            }
-            for user, _ in request.hub.accounts.members(organization.id)
-        ]
-    )
+    members = request.hub.accounts.members(organization.id)
+    return JSONResponse([user_json(user, base_url=request.base) for user, _ in members])
 
 
 def _account(request: HubRequest, kind: type[User] | type[Organization]):

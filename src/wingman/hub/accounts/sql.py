@@ -75,7 +75,8 @@ sessions = sa.Table(
 )
 
 
-def _user(row: sa.Row) -> User:
+def to_user(row: sa.Row) -> User:
+    """A row of `namespaces` that is a user."""
     return User(
         id=NamespaceId(row.id),
         name=row.name,
@@ -127,18 +128,18 @@ class SqlAccounts:
         row = self._connection.execute(sa.select(namespaces).where(namespaces.c.key == name.lower())).first()
         if row is None:
             raise AccountMissing(name)
-        return _organization(row) if row.is_organization else _user(row)
+        return _organization(row) if row.is_organization else to_user(row)
 
     def user(self, user_id: NamespaceId) -> User:
         query = sa.select(namespaces).where(namespaces.c.id == user_id, ~namespaces.c.is_organization)
         row = self._connection.execute(query).first()
         if row is None:
             raise AccountMissing(f"number {user_id}")
-        return _user(row)
+        return to_user(row)
 
     def users(self) -> Sequence[User]:
         query = sa.select(namespaces).where(~namespaces.c.is_organization).order_by(namespaces.c.key)
-        return [_user(row) for row in self._connection.execute(query)]
+        return [to_user(row) for row in self._connection.execute(query)]
 
     def password_hash(self, user_id: NamespaceId) -> str | None:
         query = sa.select(namespaces.c.password_hash).where(namespaces.c.id == user_id)
@@ -216,7 +217,7 @@ class SqlAccounts:
             .where(memberships.c.organization_id == organization_id)
             .order_by(namespaces.c.key)
         )
-        return [(_user(row), Role(row.role)) for row in self._connection.execute(query)]
+        return [(to_user(row), Role(row.role)) for row in self._connection.execute(query)]
 
     def add_token(
         self,

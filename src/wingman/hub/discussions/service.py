@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wingman.hub.access.model import Caller, Permission, may, refuse, require_user
-from wingman.hub.accounts.model import User
+from wingman.hub.accounts.model import NamespaceId, User
 from wingman.hub.database import now
 from wingman.hub.discussions.model import (
     CommentMissing,
@@ -95,6 +95,11 @@ class DiscussionService:
         with self._store.read() as tx:
             discussion = find_discussion(tx, repo, num)
             return discussion, tx.discussions.events(discussion.id)
+
+    def num_started_by(self, user_id: NamespaceId) -> int:
+        """Discussions and pull requests in public repositories."""
+        with self._store.read() as tx:
+            return tx.discussions.num_started_by(user_id)
 
     def open(self, caller: Caller, repo: Repo, *, title: str, description: str) -> Discussion:
         """Raises `DiscussionsDisabled`, `Unauthorized`, `Forbidden`, `Invalid`."""

@@ -20,7 +20,7 @@ from wingman.hub.discussions.model import (
 )
 from wingman.hub.discussions.store import DiscussionFilter
 from wingman.hub.repos.model import RepoId
-from wingman.hub.repos.sql import repos
+from wingman.hub.repos.tables import repos
 
 discussions = sa.Table(
     "discussions",

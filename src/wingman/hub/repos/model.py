@@ -62,11 +62,11 @@ class RepoGated(NotFound):
 
     def __init__(self, kind: RepoKind, full_name: str, *, anonymous: bool) -> None:
         super().__init__(
-            f"Access to {kind.value} {full_name} is restricted."
+            f"Access to {kind.value} {full_name} is restricted"
             + (
-                " You must be logged in and be authorized to access it."
+                ". You must have access to it and be authenticated to access it. Please log in."
                 if anonymous
-                else " Ask for access first."
+                else " and you are not in the authorized list. Ask for access on its page first."
             )
         )
         self.kind, self.full_name, self.anonymous = kind, full_name, anonymous

@@ -9,6 +9,7 @@ from wingman.hub.commits.service import initial_commit
 from wingman.hub.database import now
 from wingman.hub.errors import Forbidden, Invalid
 from wingman.hub.events.model import REPO_CONFIGURED, REPO_CREATED, REPO_DELETED, REPO_MOVED, Event
+from wingman.hub.gating.model import AccessStatus
 from wingman.hub.git.attributes import default_attributes
 from wingman.hub.repos.model import Repo, RepoGated, RepoKind, RepoMissing, check_repo_name
 from wingman.hub.repos.store import SORTS, RepoFilter
@@ -142,14 +143,19 @@ class RepoService:
             return tx.repos.count(namespace_id, kind, visibility(caller))
 
     def require_content(self, caller: Caller, repo: Repo) -> None:
-        """Gated content opens to those who may write, and to those whose request was granted.
+        """Gated content opens to the owner's members, and to those whose request was granted.
 
         Raises `RepoGated`.
         """
-        # A token for this one repository was only made for somebody who might read it.
-        is_scoped = caller.token is not None and caller.token.repo_scope == repo.scope
-        if repo.gated is None or is_scoped or may(caller, Permission.REPO_CONTENT_WRITE, repo):
+        if repo.gated is None or may(caller, Permission.REPO_GATED_READ, repo):
             return
+        # What its owner was granted elsewhere is not what a token for one repository was made for.
+        is_scoped = caller.token is not None and caller.token.repo_scope is not None
+        if caller.user is not None and not is_scoped:
+            with self._store.read() as tx:
+                request = tx.access_requests.find(repo.id, caller.user.id)
+            if request is not None and request.status is AccessStatus.ACCEPTED:
+                return
         raise RepoGated(repo.kind, repo.full_name, anonymous=caller.is_anonymous)
 
     @staticmethod

@@ -25,7 +25,7 @@ _SORT_COLUMNS: dict[str, sa.Column] = {
     "downloads": repos.c.downloads,
     "likes": repos.c.likes,
 }
-_SELECT = sa.select(repos, namespaces.c.name.label("namespace")).join(
+SELECT_REPOS = sa.select(repos, namespaces.c.name.label("namespace")).join(
     namespaces, namespaces.c.id == repos.c.namespace_id
 )
 
@@ -110,16 +110,16 @@ class SqlRepos:
 
     def find(self, kind: RepoKind, full_name: str) -> Repo | None:
         key = full_name.lower()
-        row = self._connection.execute(_SELECT.where(repos.c.kind == kind.value, repos.c.key == key)).first()
+        row = self._connection.execute(SELECT_REPOS.where(repos.c.kind == kind.value, repos.c.key == key)).first()
         if row is None:
             alias = sa.select(repo_aliases.c.repo_id).where(
                 repo_aliases.c.kind == kind.value, repo_aliases.c.key == key
             )
-            row = self._connection.execute(_SELECT.where(repos.c.id.in_(alias))).first()
+            row = self._connection.execute(SELECT_REPOS.where(repos.c.id.in_(alias))).first()
         return None if row is None else to_repo(row)
 
     def by_id(self, repo_id: RepoId) -> Repo | None:
-        row = self._connection.execute(_SELECT.where(repos.c.id == repo_id)).first()
+        row = self._connection.execute(SELECT_REPOS.where(repos.c.id == repo_id)).first()
         return None if row is None else to_repo(row)
 
     def lock(self, repo_id: RepoId) -> None:
@@ -127,7 +127,7 @@ class SqlRepos:
 
     def page(self, wanted: RepoFilter) -> Sequence[Repo]:
         column = _SORT_COLUMNS[wanted.sort]
-        query = _SELECT.where(*self._conditions(wanted))
+        query = SELECT_REPOS.where(*self._conditions(wanted))
         if wanted.after is not None:
             value, repo_id = wanted.after
             edge = sa.tuple_(sa.type_coerce(column, sa.Float), repos.c.id)

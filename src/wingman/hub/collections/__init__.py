@@ -1,0 +1,1 @@
+"""Collections: named, ordered lists of repositories and other collections."""

@@ -1,0 +1,1 @@
+"""Access requests: who may read the content of a gated repository."""
