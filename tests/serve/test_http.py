@@ -85,6 +85,22 @@ def test_many_callers_at_once_each_get_their_own_answer(worker: WorkerProcess) -
         assert shared["score"] == pytest.approx(best["score"], abs=2e-5)
 
 
+def test_an_int8_answer_is_the_same_in_any_company(start_worker: Start, tmp_path: Path) -> None:
+    write_tiny_model(tmp_path, precision="int8")
+    worker = start_worker("--folder", str(tmp_path), "--port", "0")
+    worker.wait_until_ready()
+    texts = [" ".join(WORDS[start : start + 1 + start % 9]) for start in range(16)] * 4
+    alone = {text: worker.ask({"inputs": text}).json()[0] for text in texts}
+
+    with ThreadPoolExecutor(32) as callers, httpx.Client(timeout=30) as client:
+        asked = callers.map(lambda text: client.post(worker.url, json={"inputs": text}), texts)
+        in_company = [answer.json()[0] for answer in asked]
+    in_a_list = worker.ask({"inputs": texts}).json()
+
+    assert in_company == [alone[text] for text in texts]  # to the last digit
+    assert in_a_list == in_company
+
+
 def test_health_describes_the_model(worker: WorkerProcess) -> None:
     health = httpx.get(f"{worker.url}/health")
 

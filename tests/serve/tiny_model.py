@@ -8,6 +8,8 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
+from wingman.lab.export import quantize_int8
+
 WORDS = "a the film plot was is not very good bad dull bright slow quick funny sad and but so it".split()  # noqa: SIM905
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 MAX_LENGTH = 48
@@ -20,6 +22,7 @@ def write_tiny_model(
     problem_type: str | None = None,
     onnx: bool = True,
     serving: bool = True,
+    precision: str = "fp32",
 ) -> None:
     """Fill `folder` with a text classifier as a repository holds it.
 
@@ -45,12 +48,14 @@ def write_tiny_model(
     tokenizer.save_pretrained(folder)
     if onnx:
         _export(model, folder / "onnx" / "model.onnx")
+    if precision == "int8":
+        quantize_int8(folder / "onnx" / "model.onnx", folder / "onnx" / "model_int8.onnx")
     if serving:
         record = {
             "format": 1,
             "task": "text-classification",
-            "file": "onnx/model.onnx",
-            "precision": "fp32",
+            "file": {"fp32": "onnx/model.onnx", "int8": "onnx/model_int8.onnx"}[precision],
+            "precision": precision,
             "max_length": MAX_LENGTH,
             "labels": list(labels),
             "problem_type": problem_type,

@@ -50,6 +50,16 @@ class ServedModel:
     """Relative to the snapshot; None: run the transformers weights."""
     precision: str
 
+    @property
+    def runs_rows_alone(self) -> bool:
+        """Whether a row's answer would depend on the rows it is run with.
+
+        Dynamic int8 takes one scale for a whole batch's activations, padding included. On 2,014 movie sentences,
+        batches of 32 changed 34 labels and scores by up to 0.38 against the same rows run alone. One at a time,
+        every answer is that of its text and nothing else, for a sixth to a quarter of the throughput.
+        """
+        return self.precision == "int8"
+
 
 def files_needed(names: Iterable[str], serving: Mapping[str, Any] | None) -> list[str]:
     """The files of a repository to download, given all their names and its `serving.json` if it has one.

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -147,7 +147,10 @@ class _Worker:
         # torch parallelises inside a run; ONNX Runtime answers more with one thread in each of several runs.
         default_lanes = 1 if model.facts.onnx_file is None else num_cores()
         lanes = self._options.num_lanes or default_lanes
-        self._scheduler = Scheduler(model.engine, self._options.limits, num_lanes=lanes)
+        limits = self._options.limits
+        if model.facts.runs_rows_alone:
+            limits = replace(limits, max_rows=1)
+        self._scheduler = Scheduler(model.engine, limits, num_lanes=lanes)
         self._app.ready(model, self._scheduler)
         _log.info("ready after %.1f s: %s answers at %s", seconds, model.name, self._address())
 

@@ -1,0 +1,272 @@
+"""One-sentence classification over HTTP, beside a stock pipeline behind a web framework, in one run.
+
+Both servers have the same encoder (MiniLM's shape: 6 layers, 384 wide; random weights unless --model names a
+folder laid out as a repository) and get the same sentences, drawn from a fixed distribution of lengths. Rounds
+alternate between the servers, so that a machine that is busy with something else slows both. The load comes
+from this process: connections that are kept, each with one question at a time.
+
+    stock      Starlette, a plain function (in its thread pool, as FastAPI runs one), transformers.pipeline
+    fp32       `python -m wingman.serve` with the exported model as it is
+    int8       the same with weights in int8
+
+    python benchmarks/serve_http.py --seconds 5 --rounds 2 --connections 1,16,64
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httptools
+
+WORDS = "the a film plot story of and is was it that very not good bad dull bright slow quick moving funny sad".split()  # noqa: SIM905
+NUM_SENTENCES = 512
+MEAN_WORDS = 20  # the movie sentences have 27 tokens on average
+
+STOCK_SERVER = """
+import sys
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.requests import Request
+from transformers import pipeline
+
+classify = pipeline("text-classification", model=sys.argv[1], top_k=None, device="cpu")
+
+async def predict(request: Request):
+    document = await request.json()
+    return JSONResponse(await run_in_threadpool(classify, document["inputs"], truncation=True))
+
+async def health(request: Request):
+    return JSONResponse({})
+
+app = Starlette(routes=[Route("/", predict, methods=["POST"]), Route("/health", health)])
+uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One round: answers per second and the wait for them, in milliseconds."""
+
+    per_second: float
+    median_ms: float
+    p99_ms: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--model", type=Path, help="a model's folder, with onnx/model.onnx and model_int8.onnx"
+    )
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--connections", default="1,16,64")
+    parser.add_argument("--servers", default="stock,fp32,int8")
+    parser.add_argument("--worker", default="", help="further arguments for `python -m wingman.serve`")
+    given = parser.parse_args()
+    connections = [int(number) for number in given.connections.split(",")]
+    with tempfile.TemporaryDirectory() as made:
+        model = given.model or _make_model(Path(made) / "model")
+        with ExitStack() as running:
+            ports = {
+                name: running.enter_context(_server(name, model, given.worker.split()))
+                for name in given.servers.split(",")
+            }
+            results = _measure(ports, connections, rounds=given.rounds, seconds=given.seconds)
+    _print(results, connections)
+
+
+def _measure(
+    ports: dict[str, int], connections: list[int], *, rounds: int, seconds: float
+) -> dict[tuple[str, int], list[Measured]]:
+    results: dict[tuple[str, int], list[Measured]] = {}
+    for port in ports.values():
+        asyncio.run(_load(port, num_connections=8, seconds=1.0))  # warm
+    for _ in range(rounds):
+        for number in connections:
+            for name, port in ports.items():
+                measured = asyncio.run(_load(port, num_connections=number, seconds=seconds))
+                results.setdefault((name, number), []).append(measured)
+    return results
+
+
+def _print(results: dict[tuple[str, int], list[Measured]], connections: list[int]) -> None:
+    print("Answers per second, median of the rounds (each round; median / p99 wait in ms); ratio to stock.")
+    for number in connections:
+        for name in dict.fromkeys(name for name, _ in results):
+            rounds = results[name, number]
+            middle = _median(rounds)
+            stock = results.get(("stock", number))
+            ratio = f"  {middle / _median(stock):5.1f}x" if stock else ""
+            each = ", ".join(f"{one.per_second:.0f}" for one in rounds)
+            best = max(rounds, key=lambda one: one.per_second)
+            wait = f"{best.median_ms:.1f} / {best.p99_ms:.1f} ms"
+            print(f"  {number:3d} connections  {name:6s} {middle:7.0f}{ratio}   ({each}; {wait})")
+
+
+def _median(rounds: list[Measured]) -> float:
+    return statistics.median(one.per_second for one in rounds)
+
+
+def _sentences() -> list[bytes]:
+    draw = random.Random(0)
+    lengths = [max(3, min(90, round(draw.lognormvariate(0, 0.5) * MEAN_WORDS))) for _ in range(NUM_SENTENCES)]
+    return [json.dumps({"inputs": " ".join(draw.choices(WORDS, k=length))}).encode() for length in lengths]
+
+
+@contextmanager
+def _server(name: str, model: Path, worker_arguments: list[str]) -> Iterator[int]:
+    """A server process that answers; yields its port."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "stock":
+            command = [sys.executable, "-c", STOCK_SERVER, str(model), str(port)]
+        else:
+            served = _served(model, Path(folder), name)
+            command = [sys.executable, "-m", "wingman.serve", "--folder", str(served), "--port", str(port)]
+            command += worker_arguments
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait_until_ready(process, port)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _served(model: Path, folder: Path, precision: str) -> Path:
+    """The model's folder with a serving.json that asks for `precision`."""
+    served = folder / "served"
+    shutil.copytree(model, served)
+    file = {"fp32": "onnx/model.onnx", "int8": "onnx/model_int8.onnx"}[precision]
+    record = {"format": 1, "task": "text-classification", "file": file, "precision": precision}
+    (served / "serving.json").write_text(json.dumps(record))
+    return served
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        time.sleep(0.1)
+    raise SystemExit("A server did not start.")
+
+
+async def _load(port: int, *, num_connections: int, seconds: float) -> Measured:
+    """Ask without pause on every connection for so long."""
+    loop = asyncio.get_running_loop()
+    questions = [
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+        % (len(body), body)
+        for body in _sentences()
+    ]
+    started = loop.time()
+    callers = []
+    for number in range(num_connections):
+        own = questions[number * 7 % NUM_SENTENCES :] + questions[: number * 7 % NUM_SENTENCES]
+        done = loop.create_future()
+        await loop.create_connection(
+            lambda own=own, done=done: _Caller(own, started + seconds, done), "127.0.0.1", port
+        )
+        callers.append(done)
+    waits = [wait for done in await asyncio.gather(*callers) for wait in done]
+    elapsed = loop.time() - started
+    cuts = statistics.quantiles(waits, n=100)
+    return Measured(len(waits) / elapsed, cuts[49] * 1000, cuts[98] * 1000)
+
+
+class _Caller(asyncio.Protocol):
+    """One connection: a question, its answer, the next question. Anything but 200 ends the benchmark."""
+
+    def __init__(self, questions: list[bytes], until: float, done: asyncio.Future[list[float]]) -> None:
+        self._questions, self._until, self._done = questions, until, done
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)
+        self._waits: list[float] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_exception(ConnectionError("the server closed the connection"))
+
+    def on_message_complete(self) -> None:
+        moment = self._loop.time()
+        self._waits.append(moment - self._asked)
+        if self._parser.get_status_code() != 200:
+            self._done.set_exception(RuntimeError(f"status {self._parser.get_status_code()}"))
+        elif moment >= self._until:
+            self._done.set_result(self._waits)
+            self._transport.close()
+        else:
+            self._parser = httptools.HttpResponseParser(self)
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked = self._loop.time()
+        self._transport.write(self._questions[len(self._waits) % len(self._questions)])
+
+
+def _make_model(folder: Path) -> Path:
+    """A classifier with MiniLM's shape and random weights, and its exports."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    from wingman.lab.export import export_onnx, quantize_int8
+
+    vocabulary = {
+        token: index for index, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
+    }
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=256).save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = BertConfig(
+        vocab_size=30522, hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
+    )
+    model = BertForSequenceClassification._from_config(shape, attn_implementation="eager").eval()
+    model.save_pretrained(folder)
+    export_onnx(model, folder / "onnx" / "model.onnx", ["input_ids", "attention_mask"])
+    quantize_int8(folder / "onnx" / "model.onnx", folder / "onnx" / "model_int8.onnx")
+    return folder
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+if __name__ == "__main__":
+    main()
