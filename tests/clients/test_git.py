@@ -1,34 +1,14 @@
 """git and git-lfs read and write the repository that the client's API writes."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.clients.files import digests, sha256, write_random
+from tests.clients.git_user import HOW_TO_GET, GitUser
 
 pytestmark = pytest.mark.client
-HOW_TO_GET = "needs git and git-lfs: apt-get install git git-lfs, or brew install git git-lfs"
-
-
-class GitUser:
-    """git with a home of its own, so that nobody's configuration matters."""
-
-    def __init__(self, home: Path) -> None:
-        home.mkdir()
-        self._environ = {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_TERMINAL_PROMPT": "0"}
-        for setting, value in (("user.name", "Alice"), ("user.email", "alice@example.org")):
-            self.run("config", "--global", setting, value, cwd=home)
-        self.run("lfs", "install", cwd=home)
-
-    def run(self, *arguments: str, cwd: Path) -> str:
-        finished = subprocess.run(
-            ["git", *arguments], cwd=cwd, env=self._environ, capture_output=True, text=True, timeout=200
-        )
-        assert finished.returncode == 0, f"git {' '.join(arguments)}\n{finished.stdout}{finished.stderr}"
-        return finished.stdout
 
 
 @pytest.fixture
@@ -73,7 +53,7 @@ def test_the_client_downloads_what_git_pushed(git, remote, make_client, repo_id,
 
     copy = Path(client.call("snapshot_download", repo_id=repo_id, revision="v1"))
     assert digests(copy) == digests(work)
-    head = git.run("rev-parse", "HEAD", cwd=work).strip()
+    head = git.run("rev-parse", "HEAD", cwd=work)
     assert client.call("repo_info", repo_id=repo_id)["sha"] == head
 
 
@@ -101,7 +81,7 @@ def test_shallow_and_partial_clones_hold_the_same_files(git, remote, make_client
     git.run("clone", "-q", "--depth=1", remote, "shallow", cwd=tmp_path)
     git.run("clone", "-q", "--filter=blob:none", remote, "partial", cwd=tmp_path)
 
-    assert git.run("rev-list", "--count", "HEAD", cwd=tmp_path / "shallow").strip() == "1"
+    assert git.run("rev-list", "--count", "HEAD", cwd=tmp_path / "shallow") == "1"
     assert digests(tmp_path / "shallow") == digests(tmp_path / "partial")
     assert digests(source).items() <= digests(tmp_path / "shallow").items()
 

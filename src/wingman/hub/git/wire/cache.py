@@ -46,6 +46,7 @@ _CONFIG = """\
 # allowAnySHA1InWant: partial clones ask for single blobs. A copy holds this repository's objects and no others.
 # bigFileThreshold: larger blobs are streamed, not held in memory and compared.
 
+_REFS_FILE, _PACKS_FILE = "packed-refs", "packs-list"
 _MANY_PACKS = 24
 _UNUSED_AFTER_S = 30 * 24 * 3600
 _ABANDONED_AFTER_S = 24 * 3600
@@ -64,8 +65,7 @@ class GitCache:
         """The copy of `repo`, with all that SQL holds at this moment. Raises `GitMissing`, `GitFailed`."""
         copy = DiskRepo(self._path(repo))
         with self._store.read() as tx:
-            refs = tx.git.refs(repo.id)
-            if _read_refs(copy) == render_refs(refs):
+            if _read_refs(copy) == render_refs(tx.git.refs(repo.id)) and _is_intact(copy):
                 return copy
         with self._locked(repo), self._store.read() as tx:
             try:
@@ -79,20 +79,24 @@ class GitCache:
     def _catch_up(self, tx: Transaction, repo: Repo, copy: DiskRepo) -> None:
         refs = tx.git.refs(repo.id)
         wanted = render_refs(refs)
-        if _read_refs(copy) == wanted:
-            return
-        if not copy.folder.exists():
+        if not _is_intact(copy):
+            shutil.rmtree(copy.folder, ignore_errors=True)
             self._create(copy.folder)
+        elif _read_refs(copy) == wanted:
+            return
         tips = {ref.oid for ref in refs}
         if any((copy.folder / "objects" / "pack").glob("*.pack")):
             with copy.presence() as presence:
                 missing = missing_objects(tx.git, repo, tips, presence.among)
         else:
             missing = missing_objects(tx.git, repo, tips, has_nothing)
+        for abandoned in (copy.folder / "objects" / "pack").glob("tmp_*"):
+            abandoned.unlink()  # of a process that was killed; nobody else writes here while we hold the lock
         if missing:
             copy.add_pack(write_pack(len(missing), tx.git.packed_objects(repo.pool_id, missing)))
-        _write_refs(copy, wanted)
         _merge_packs(copy)
+        _write_durably(copy.folder / _PACKS_FILE, _list_packs(copy))
+        _write_durably(copy.folder / _REFS_FILE, wanted)
 
     @contextmanager
     def quarantine(self, repo: Repo) -> Iterator[DiskRepo]:
@@ -167,14 +171,34 @@ def render_refs(refs: Sequence[Ref]) -> bytes:
 
 def _read_refs(copy: DiskRepo) -> bytes:
     try:
-        return (copy.folder / "packed-refs").read_bytes()
+        return (copy.folder / _REFS_FILE).read_bytes()
     except FileNotFoundError:
         return b""
 
 
-def _write_refs(copy: DiskRepo, text: bytes) -> None:
-    target = copy.folder / "packed-refs"
-    partial = copy.folder / "packed-refs.new"
+def _list_packs(copy: DiskRepo) -> bytes:
+    """Name and size of each file that holds objects."""
+    files = sorted((copy.folder / "objects" / "pack").glob("pack-*"))
+    return "".join(f"{file.stat().st_size} {file.name}\n" for file in files).encode()
+
+
+def _is_intact(copy: DiskRepo) -> bool:
+    """Whether all packs are there in full length.
+
+    Git passes over references without an object: a copy that lost some would look like an empty repository.
+    """
+    try:
+        listed = (copy.folder / _PACKS_FILE).read_text().splitlines()
+        files = (
+            (copy.folder / "objects" / "pack" / name, int(size)) for size, name in map(str.split, listed)
+        )
+        return all(file.stat().st_size == size for file, size in files)
+    except FileNotFoundError:
+        return False
+
+
+def _write_durably(target: Path, text: bytes) -> None:
+    partial = target.with_suffix(".new")
     with partial.open("wb") as file:
         file.write(text)
         file.flush()
@@ -194,6 +218,6 @@ def _merge_packs(copy: DiskRepo) -> None:
 
 def _last_use(folder: Path) -> float:
     try:
-        return (folder / "packed-refs").stat().st_mtime
+        return (folder / _REFS_FILE).stat().st_mtime
     except FileNotFoundError:
         return folder.stat().st_mtime
