@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from wingman.hub.accounts.service import InvalidToken
+from wingman.hub.commits.model import FileToDeleteMissing
 from wingman.hub.errors import (
     Conflict,
     Forbidden,
@@ -25,6 +26,7 @@ from wingman.hub.errors import (
 )
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import RefMoved
+from wingman.hub.git.trees import InvalidPath
 from wingman.hub.git.wire.program import GitMissing
 from wingman.hub.http.intake import Busy, Stalled
 from wingman.hub.inference.errors import (
@@ -66,6 +68,7 @@ _STATUS: dict[type[HubError], int] = {
     RefMoved: 412,
     NotFound: 404,
     Conflict: 409,
+    InvalidPath: 422,
     Invalid: 400,
     Unauthorized: 401,
     Forbidden: 403,
@@ -87,6 +90,8 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
             return Answer(401 if error.anonymous else 403, ErrorCode.GATED_REPO)
         case RevisionMissing():
             return Answer(404, ErrorCode.REVISION_NOT_FOUND)
+        case FileToDeleteMissing():
+            return Answer(404, ErrorCode.ENTRY_NOT_FOUND)
         case EntryMissing():
             return Answer(404, ErrorCode.ENTRY_NOT_FOUND, {"X-Repo-Commit": error.commit})
         case RepoExists():
