@@ -2,12 +2,11 @@
 
 import base64
 import binascii
-import fnmatch
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from wingman.hub.access.model import Permission
@@ -22,6 +21,7 @@ from wingman.hub.commits.model import (
 )
 from wingman.hub.errors import Invalid
 from wingman.hub.git.attributes import Attributes, parse_attributes
+from wingman.hub.git.ignoring import IgnoreRules
 from wingman.hub.git.revisions import RevisionMissing
 from wingman.hub.git.trees import check_path
 from wingman.hub.http.repos import API_REPO, repo_in
@@ -44,6 +44,9 @@ def validate_yaml(request: HubRequest) -> Response:
         else RepoKind.MODEL
     )
     errors, warnings = card_problems(str(body.get("content", "")), kind)
+    if request.headers.get("accept") == "text/plain":
+        lines = [*(f"- Error: {text}" for text in errors), *(f"- Warning: {text}" for text in warnings)]
+        return PlainTextResponse("\n".join(lines), 400 if errors else 200)
     answer = {
         "errors": [{"message": text} for text in errors],
         "warnings": [{"message": text} for text in warnings],
@@ -71,7 +74,7 @@ def preupload(request: HubRequest) -> Response:
             raise
     known = {entry.path: entry for entry in entries}
     attributes = _attributes(request, repo, revision, body)
-    ignored = _ignore_patterns(body.get("gitIgnore"))
+    ignored = _ignore_rules(request, repo, revision, body)
     answers = []
     for item in files:
         path = str(item.get("path", ""))
@@ -81,7 +84,7 @@ def preupload(request: HubRequest) -> Response:
             {
                 "path": path,
                 "uploadMode": "lfs" if large else "regular",
-                "shouldIgnore": any(_ignores(pattern, path) for pattern in ignored),
+                "shouldIgnore": ignored.ignores(path),
                 "oid": None if entry is None else entry.pointer.sha256 if entry.pointer else entry.oid,
             }
         )
@@ -109,17 +112,11 @@ def _is_large(path: str, size: int, sample: bytes, attributes: Attributes) -> bo
     return b"\0" in sample and size >= _BINARY_LARGE_BYTES
 
 
-def _ignore_patterns(text: Any) -> list[str]:
-    lines = str(text or "").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def _ignores(pattern: str, path: str) -> bool:
-    pattern = pattern.rstrip("/")
-    if pattern.startswith("/") or "/" in pattern:
-        anchored = pattern.lstrip("/")
-        return fnmatch.fnmatchcase(path, anchored) or path.startswith(f"{anchored}/")
-    return any(fnmatch.fnmatchcase(part, pattern) for part in path.split("/"))
+def _ignore_rules(request: HubRequest, repo: Repo, revision: str, body: Mapping[str, Any]) -> IgnoreRules:
+    """The rules that travel with the request, else those of the repository."""
+    if isinstance(body.get("gitIgnore"), str):
+        return IgnoreRules(body["gitIgnore"].encode())
+    return request.hub.contents.ignore_rules(repo, revision)
 
 
 def commit(request: HubRequest) -> Response:

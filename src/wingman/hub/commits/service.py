@@ -49,12 +49,22 @@ from wingman.hub.repos.model import Repo
 from wingman.hub.store import Store, Transaction
 
 
+class StaleParent(RefMoved):
+    """The branch is not where the client saw it. Clients look for the first sentence."""
+
+    def __init__(self, name: str, expected: str, actual: str) -> None:
+        super().__init__(name, expected, actual)
+        self.args = (
+            f"The branch was updated since you opened this page. Please refresh and try again. ({self})",
+        )
+
+
 class BranchExists(Conflict):
     """A branch or tag of this name is there already."""
 
-    def __init__(self, name: str, what: str) -> None:
-        super().__init__(f"{what.capitalize()} {name!r} already exists")
-        self.name = name
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"Reference {ref} already exists")
+        self.ref = ref
 
 
 def signature(user: User) -> Person:
@@ -70,7 +80,7 @@ class CommitService:
     def commit(self, caller: Caller, repo: Repo, revision: str, request: CommitRequest) -> CommitResult:
         """Apply `request` to the branch `revision`. All of it becomes visible, or nothing.
 
-        Raises `RevisionMissing`, `RefMoved` (the branch is not at `parent_commit`), `FileToDeleteMissing`,
+        Raises `RevisionMissing`, `StaleParent` (the branch is not at `parent_commit`), `FileToDeleteMissing`,
         `LargeFileMissing`, `LargeFileDiffers`, `InvalidPath`, `TooLarge`, `Forbidden`.
         """
         with self._store.write() as tx:
@@ -90,7 +100,7 @@ class CommitService:
         branch = find_branch(tx.git, repo, revision)
         expected = request.parent_commit
         if expected and not (len(expected) >= 7 and branch.commit.startswith(expected)):
-            raise RefMoved(branch.name, expected, branch.commit)
+            raise StaleParent(branch.name, expected, branch.commit)
         # Facts of main must be those of this very moment: the repository may have changed since it was looked up.
         repo = tx.repos.by_id(repo.id) or repo
         parent = load_commit(tx.git, repo.pool_id, branch.commit)
@@ -159,14 +169,14 @@ class CommitService:
             start = resolve_revision(tx.git, repo, starting_point or "main")
             known = tx.git.ref(repo.id, ref)
             if known is not None and not overwrite:
-                raise BranchExists(name, "branch")
+                raise BranchExists(ref)
             move_head(tx, repo, ref, old=known.oid if known else None, new=start, user_id=user.id, at=now())
 
     def delete_branch(self, caller: Caller, repo: Repo, name: str) -> None:
         """Raises `RevisionMissing`, `Invalid` (main, or not a branch's name), `Forbidden`."""
         user = _writer(caller, repo)
         if name == "main":
-            raise Invalid("The branch main cannot be deleted.")
+            raise Invalid("Cannot delete refs/heads/main: every repository has it.")
         ref = f"refs/heads/{check_ref_name(name)}"
         with self._store.write() as tx:
             tx.repos.lock(repo.id)
@@ -183,12 +193,13 @@ class CommitService:
         Raises `BranchExists`, `RevisionMissing`, `Invalid`, `Forbidden`.
         """
         user = _writer(caller, repo)
-        ref = f"refs/tags/{check_ref_name(name)}"
         with self._store.write() as tx:
             tx.repos.lock(repo.id)
+            # The revision first: clients know an error for it, and none for a bad name.
             commit = resolve_revision(tx.git, repo, revision)
+            ref = f"refs/tags/{check_ref_name(name)}"
             if tx.git.ref(repo.id, ref) is not None:
-                raise BranchExists(name, "tag")
+                raise BranchExists(ref)
             moment, target = now(), commit
             if message:
                 tag = make_tag(

@@ -4,11 +4,11 @@ import mimetypes
 from typing import Any
 from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from wingman.hub.contents.model import Entry, OpenedFile
-from wingman.hub.errors import TooLarge
+from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.git.store import Ref
 from wingman.hub.http.dates import iso
 from wingman.hub.http.paging import cursor_in, next_link
@@ -128,6 +128,23 @@ def _refs_json(refs: Any, prefix: str) -> list[dict[str, str]]:
     ]
 
 
+def tree_size(request: HubRequest) -> Response:
+    path = request.segment("path").strip("/") if "path" in request.path_params else ""
+    size = request.hub.contents.tree_size(repo_in(request), request.segment("revision"), path)
+    return JSONResponse({"path": path, "size": size})
+
+
+def compare(request: HubRequest) -> Response:
+    """`a..b`: from one to the other; `a...b`: what came to `b` since it left `a`."""
+    repo, spec = content_repo_in(request), request.segment("spec")
+    dots = "..." if "..." in spec else ".."
+    before, found, after = spec.partition(dots)
+    if not (before and found and after):
+        raise Invalid(f"{spec!r} does not name two revisions; write a..b.")
+    diff = request.hub.contents.compare(repo, before, after, since_fork=dots == "...")
+    return PlainTextResponse(diff)
+
+
 def resolve(request: HubRequest) -> Response:
     repo = content_repo_in(request)
     file = request.hub.contents.open(repo, request.segment("revision"), request.segment("path"))
@@ -220,6 +237,9 @@ routes: list[Route] = [
     route(f"{API_REPO}/paths-info/{{revision}}", paths_info, "POST"),
     route(f"{API_REPO}/commits/{{revision}}", commits),
     route(f"{API_REPO}/refs", refs),
+    route(f"{API_REPO}/treesize/{{revision}}/{{path:path}}", tree_size),
+    route(f"{API_REPO}/treesize/{{revision}}", tree_size),
+    route(f"{API_REPO}/compare/{{spec}}", compare),
     *(route(f"{repo}/resolve/{{revision}}/{{path:path}}", resolve) for repo in reversed(_WEB_REPOS)),
     *(route(f"{repo}/raw/{{revision}}/{{path:path}}", raw) for repo in reversed(_WEB_REPOS)),
 ]

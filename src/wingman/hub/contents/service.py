@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from wingman.hub.contents.comparing import diff_commits
 from wingman.hub.contents.model import Entry, HistoryEntry, LastCommit, OpenedFile
 from wingman.hub.files.model import LargeFile
 from wingman.hub.git.attributes import Attributes, parse_attributes
-from wingman.hub.git.history import ancestors
+from wingman.hub.git.history import ancestors, merge_base
+from wingman.hub.git.ignoring import IgnoreRules
 from wingman.hub.git.objects import EMPTY_TREE
 from wingman.hub.git.revisions import (
     EntryMissing,
@@ -123,6 +125,27 @@ class ContentService:
             head = resolve_revision(tx.git, repo, revision)
             return sum(1 for _ in ancestors(tx.git, repo.pool_id, head))
 
+    def tree_size(self, repo: Repo, revision: str, path: str) -> int:
+        """How many bytes the files at and below `path` have. Raises `RevisionMissing`, `EntryMissing`."""
+        with self._store.read() as tx:
+            commit, root = _root(tx, repo, revision)
+            load = tree_loader(tx.git, repo.pool_id)
+            here = find_entry(load, root, path)
+            if here is None:
+                raise EntryMissing(repo, path, commit)
+            below = walk(load, here.oid, prefix=path) if here.is_directory else [here]
+            return sum(entry.size for entry in _described(tx, repo, below))
+
+    def compare(self, repo: Repo, before: str, after: str, *, since_fork: bool = False) -> str:
+        """The diff from one revision to another; with `since_fork`, from where their histories parted.
+
+        Raises `RevisionMissing`.
+        """
+        with self._store.read() as tx:
+            start, end = resolve_revision(tx.git, repo, before), resolve_revision(tx.git, repo, after)
+            forked_at = merge_base(tx.git, repo.pool_id, start, end) if since_fork else start
+            return diff_commits(tx, repo, forked_at, end)
+
     def refs(self, repo: Repo) -> Sequence[Ref]:
         with self._store.read() as tx:
             return tx.git.refs(repo.id)
@@ -134,11 +157,18 @@ class ContentService:
 
     def attributes(self, repo: Repo, revision: str) -> Attributes:
         """The LFS rules at a revision; none where there is no `.gitattributes`."""
+        return parse_attributes(self._small_file(repo, revision, ".gitattributes"))
+
+    def ignore_rules(self, repo: Repo, revision: str) -> IgnoreRules:
+        """What `.gitignore` leaves out at a revision; nothing where there is none."""
+        return IgnoreRules(self._small_file(repo, revision, ".gitignore"))
+
+    def _small_file(self, repo: Repo, revision: str, path: str) -> bytes:
+        """Empty where it is missing."""
         try:
-            file = self.open_raw(repo, revision, ".gitattributes")
+            return self.open_raw(repo, revision, path).data or b""
         except (EntryMissing, RevisionMissing):
-            return parse_attributes(b"")
-        return parse_attributes(file.data or b"")
+            return b""
 
 
 def _root(tx: Transaction, repo: Repo, revision: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 Works on a `TreeLoader`, a function from tree ids to entries, so that it can be tested on a dictionary.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ TreeLoader = Callable[[Iterable[str]], Mapping[str, Sequence[TreeEntry]]]
 """Loads many trees at once: a walk asks once per level, not once per folder."""
 
 MAX_PATH_BYTES = 4096
+_OUTSIDE_ON_WINDOWS = re.compile(r"(?:\.\.)?\\|[A-Za-z]:\\")
+"""Beyond its start a path may hold backslashes, as git and the public Hub have it; clients guard themselves."""
+
 _FORBIDDEN_SEGMENTS = {"", ".", "..", ".git"}
 
 
@@ -29,8 +33,10 @@ def check_path(path: str) -> str:
     segments = path.split("/")
     if _FORBIDDEN_SEGMENTS & {segment.lower() for segment in segments}:
         raise InvalidPath(path, "it must be relative, and no part may be empty, '.', '..' or '.git'.")
-    if any(ord(char) < 32 or char == "\x7f" for char in path) or "\\" in path:
-        raise InvalidPath(path, "control characters and backslashes are not allowed.")
+    if any(ord(char) < 32 or char == "\x7f" for char in path):
+        raise InvalidPath(path, "control characters are not allowed.")
+    if _OUTSIDE_ON_WINDOWS.match(path):
+        raise InvalidPath(path, "on Windows it would lie outside of the repository.")
     try:
         length = len(path.encode())
     except UnicodeEncodeError as error:

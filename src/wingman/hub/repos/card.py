@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from wingman.hub.errors import Invalid
+from wingman.hub.repos.licenses import LICENSES
 from wingman.hub.repos.model import RepoFacts, RepoKind
 
 MAX_CARD_BYTES = 1 << 20
@@ -97,8 +98,10 @@ def card_problems(text: str, kind: RepoKind) -> tuple[list[str], list[str]]:
     errors = []
     license_name = card.get("license")
     names = license_name if isinstance(license_name, list) else [license_name]
-    if license_name is not None and not all(isinstance(name, str) and _LICENSE.match(name) for name in names):
-        errors.append('"license" must be an identifier such as apache-2.0, mit or other')
+    if license_name is not None and not all(name in LICENSES for name in names):
+        errors.append(
+            f'"license" must be one of {", ".join(LICENSES)}; for another one, say other and give it a license_name'
+        )
     if kind is RepoKind.MODEL and "model-index" in card:
         errors.extend(_model_index_problems(card["model-index"]))
     for key in ("tags", "datasets", "metrics"):
@@ -106,9 +109,6 @@ def card_problems(text: str, kind: RepoKind) -> tuple[list[str], list[str]]:
             errors.append(f'"{key}" must be a list')
     warnings = [] if card else ["empty or missing yaml metadata in repo card"]
     return errors, warnings
-
-
-_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{1,63}\Z")
 
 
 def _model_index_problems(index: Any) -> list[str]:

@@ -11,12 +11,14 @@ from wingman.hub.access.model import Permission, require_user, visibility
 from wingman.hub.errors import Invalid
 from wingman.hub.files.model import LargeFile
 from wingman.hub.git.revisions import EntryMissing
+from wingman.hub.http.dates import iso
 from wingman.hub.http.paging import cursor_in, next_link
 from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.repos.store import RepoFilter
+from wingman.hub.repos.tag_types import tag_type
 from wingman.hub.repos.wire import FULL_LIST_FIELDS, check_expand, info_json, list_json, sibling_json
 
 MAX_PAGE = 1000
@@ -53,6 +55,47 @@ def move(request: HubRequest) -> Response:
         request.caller, _kind(body.get("type")), _text(body, "fromRepo"), _text(body, "toRepo")
     )
     return JSONResponse({"url": f"{request.base}/{repo.path}"})
+
+
+def duplicate(request: HubRequest) -> Response:
+    body = request.json_object
+    repo = request.hub.repos.duplicate(
+        request.caller, repo_in(request), _text(body, "repository"), private=_privacy(body)
+    )
+    return JSONResponse(
+        {"url": f"{request.base}/{repo.path}", "id": repo.full_name, "filesCopyPending": False}
+    )
+
+
+def holdings(request: HubRequest) -> Response:
+    """What one's own namespace, or an organisation's, holds and how large it is."""
+    user = require_user(request.caller)
+    name = request.segment("owner") if "owner" in request.path_params else user.name
+    found, total = request.hub.repos.holdings(
+        request.caller, name, after=cursor_in(request), limit=MAX_PAGE + 1
+    )
+    rows = [
+        {
+            "id": repo.full_name,
+            "type": repo.kind.value,
+            "updatedAt": iso(repo.updated_at),
+            "visibility": "private" if repo.private else "public",
+            "storage": repo.facts.used_bytes,
+            "storagePercent": 100 * repo.facts.used_bytes / total if total else 0,
+        }
+        for repo in found[:MAX_PAGE]
+    ]
+    headers = next_link(request, found[MAX_PAGE - 1].id) if len(found) > MAX_PAGE else {}
+    return JSONResponse(rows, headers=headers)
+
+
+def tags_by_type(request: HubRequest) -> Response:
+    groups: dict[str, list[dict[str, str]]] = {}
+    for tag in request.hub.repos.tags(request.caller, request.path_params["kind"], limit=MAX_PAGE):
+        kind = tag_type(tag)
+        label = tag.partition(":")[2] if tag.startswith(f"{kind}:") else tag
+        groups.setdefault(kind, []).append({"id": tag, "label": label, "type": kind})
+    return JSONResponse(groups)
 
 
 def settings(request: HubRequest) -> Response:
@@ -241,7 +284,11 @@ routes: list[Route] = [
     route("/api/repos/create", create, "POST"),
     route("/api/repos/delete", delete, "DELETE"),
     route("/api/repos/move", move, "POST"),
+    route("/api/settings/repositories", holdings),
+    route("/api/organizations/{owner}/settings/repositories", holdings),
+    route("/api/{kind:repo_kind}-tags-by-type", tags_by_type),
     route("/api/{kind:repo_kind}", list_repos),
+    route(f"{API_REPO}/duplicate", duplicate, "POST"),
     route(f"{API_REPO}/settings", settings, "PUT"),
     route(f"{API_REPO}/auth-check", auth_check),
     route(f"{API_REPO}/auth-check/write", auth_check_write),

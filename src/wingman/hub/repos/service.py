@@ -11,8 +11,10 @@ from wingman.hub.errors import Forbidden, Invalid
 from wingman.hub.events.model import REPO_CONFIGURED, REPO_CREATED, REPO_DELETED, REPO_MOVED, Event
 from wingman.hub.gating.model import AccessStatus
 from wingman.hub.git.attributes import default_attributes
-from wingman.hub.repos.model import Repo, RepoGated, RepoKind, RepoMissing, check_repo_name
+from wingman.hub.repos.duplicating import share_history
+from wingman.hub.repos.model import Repo, RepoGated, RepoId, RepoKind, RepoMissing, check_repo_name
 from wingman.hub.repos.store import SORTS, RepoFilter
+from wingman.hub.repos.tag_types import PREFIXED
 from wingman.hub.store import Store, Transaction
 
 SPACE_SDKS = ("gradio", "streamlit", "docker", "static")
@@ -137,6 +139,61 @@ class RepoService:
             moved = tx.repos.rename(repo, namespace_id=owner.id, name=name)
             tx.events.add(_event(REPO_MOVED, repo, caller.user, old=repo.scope, new=moved.scope))
             return moved
+
+    def duplicate(
+        self, caller: Caller, source: Repo, to_full_name: str, *, private: bool | None = None
+    ) -> Repo:
+        """A new repository with the same history; as private as its source where `private` is None.
+
+        Raises `RepoMissing`, `RepoGated`, `RepoExists`, `Invalid`, `Unauthorized`, `Forbidden`.
+        """
+        user = require_user(caller)
+        self.require_content(caller, source)
+        namespace, _, name = to_full_name.partition("/")
+        check_repo_name(name)
+        with self._store.write() as tx:
+            source = find_visible(tx, caller, source.kind, source.full_name)
+            owner = self._owner(tx, caller, namespace)
+            moment = now()
+            repo = tx.repos.add(
+                kind=source.kind,
+                namespace_id=owner.id,
+                name=name,
+                private=source.private if private is None else private,
+                created_at=moment,
+                pool_id=source.pool_id,
+            )
+            share_history(tx, source, repo, user, at=moment)
+            tx.events.add(_event(REPO_CREATED, repo, user, scope=repo.scope, duplicate_of=source.scope))
+            created = tx.repos.by_id(repo.id)
+            assert created is not None
+            return created
+
+    def holdings(
+        self, caller: Caller, name: str, *, after: RepoId | None, limit: int
+    ) -> tuple[Sequence[Repo], int]:
+        """What a namespace owns, newest first, and how many bytes that is in all; for its members.
+
+        Raises `AccountMissing`, `Unauthorized`, `Forbidden`.
+        """
+        require_user(caller)
+        with self._store.read() as tx:
+            owner = tx.accounts.namespace(name)
+            is_limited = caller.token is not None and caller.token.repo_scope is not None
+            if caller.role_in(owner.id) is None or is_limited:
+                raise Forbidden(f"You may not see the storage of {name}: you are not a member of it.")
+            return (
+                tx.repos.holdings(owner.id, after=after, limit=limit),
+                tx.repos.stored_bytes(owner.id),
+            )
+
+    def tags(self, caller: Caller, kind: RepoKind, *, limit: int) -> Sequence[str]:
+        """The tags of the repositories that the caller may see: the `limit` most frequent with each prefix."""
+        wanted = RepoFilter(kind=kind, visible_to=visibility(caller))
+        prefixes = [*(f"{prefix}:" for prefix in PREFIXED), ""]
+        with self._store.read() as tx:
+            groups = tx.repos.facets(wanted, prefixes, limit=limit)
+        return [tag for prefix in prefixes for tag in groups[prefix]]
 
     def num_repos(self, caller: Caller, namespace_id, kind: RepoKind) -> int:
         with self._store.read() as tx:

@@ -78,7 +78,14 @@ class SqlRepos:
         self._connection = connection
 
     def add(
-        self, *, kind: RepoKind, namespace_id: NamespaceId, name: str, private: bool, created_at: datetime
+        self,
+        *,
+        kind: RepoKind,
+        namespace_id: NamespaceId,
+        name: str,
+        private: bool,
+        created_at: datetime,
+        pool_id: PoolId | None = None,
     ) -> Repo:
         namespace = self._namespace(namespace_id)
         key = f"{namespace}/{name}".lower()
@@ -101,7 +108,9 @@ class SqlRepos:
         except sa.exc.IntegrityError as error:
             raise RepoExists(kind, f"{namespace}/{name}") from error
         (repo_id,) = result.inserted_primary_key or (0,)
-        self._connection.execute(sa.update(repos).where(repos.c.id == repo_id).values(pool_id=repo_id))
+        self._connection.execute(
+            sa.update(repos).where(repos.c.id == repo_id).values(pool_id=pool_id or repo_id)
+        )
         # A name that once led elsewhere now means the new repository.
         self._forget_alias(kind, key)
         repo = self.by_id(RepoId(repo_id))
@@ -110,7 +119,9 @@ class SqlRepos:
 
     def find(self, kind: RepoKind, full_name: str) -> Repo | None:
         key = full_name.lower()
-        row = self._connection.execute(SELECT_REPOS.where(repos.c.kind == kind.value, repos.c.key == key)).first()
+        row = self._connection.execute(
+            SELECT_REPOS.where(repos.c.kind == kind.value, repos.c.key == key)
+        ).first()
         if row is None:
             alias = sa.select(repo_aliases.c.repo_id).where(
                 repo_aliases.c.kind == kind.value, repo_aliases.c.key == key
@@ -136,6 +147,17 @@ class SqlRepos:
         order = (column.asc(), repos.c.id.asc()) if wanted.ascending else (column.desc(), repos.c.id.desc())
         rows = self._connection.execute(query.order_by(*order).limit(wanted.limit))
         return [to_repo(row) for row in rows]
+
+    def holdings(self, namespace_id: NamespaceId, *, after: RepoId | None, limit: int) -> Sequence[Repo]:
+        query = SELECT_REPOS.where(repos.c.namespace_id == namespace_id)
+        if after is not None:
+            query = query.where(repos.c.id < after)
+        rows = self._connection.execute(query.order_by(repos.c.id.desc()).limit(limit))
+        return [to_repo(row) for row in rows]
+
+    def stored_bytes(self, namespace_id: NamespaceId) -> int:
+        query = sa.select(sa.func.sum(repos.c.used_bytes)).where(repos.c.namespace_id == namespace_id)
+        return int(self._connection.execute(query).scalar_one() or 0)
 
     def num_matching(self, wanted: RepoFilter) -> int:
         query = sa.select(sa.func.count()).select_from(repos).where(*self._conditions(wanted))

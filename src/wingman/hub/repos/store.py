@@ -7,7 +7,7 @@ from typing import Protocol
 
 from wingman.hub.access.model import Visibility
 from wingman.hub.accounts.model import NamespaceId
-from wingman.hub.repos.model import Repo, RepoFacts, RepoId, RepoKind
+from wingman.hub.repos.model import PoolId, Repo, RepoFacts, RepoId, RepoKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,16 @@ class Repos(Protocol):
     """Repositories. Names compare without regard to case."""
 
     def add(
-        self, *, kind: RepoKind, namespace_id: NamespaceId, name: str, private: bool, created_at: datetime
+        self,
+        *,
+        kind: RepoKind,
+        namespace_id: NamespaceId,
+        name: str,
+        private: bool,
+        created_at: datetime,
+        pool_id: PoolId | None = None,
     ) -> Repo:
-        """Raises `RepoExists`."""
+        """With a pool of its own, or that of the repository it is a duplicate of. Raises `RepoExists`."""
 
     def find(self, kind: RepoKind, full_name: str) -> Repo | None:
         """By its name, or by one it had before a move (unless another repository has taken that name)."""
@@ -56,6 +63,12 @@ class Repos(Protocol):
     ) -> Mapping[str, Mapping[str, int]]:
         """How many of the wanted repositories carry each tag, most frequent first, grouped by what the tag
         begins with (`license:`); "" gathers the tags without a colon. At most `limit` values a group."""
+
+    def holdings(self, namespace_id: NamespaceId, *, after: RepoId | None, limit: int) -> Sequence[Repo]:
+        """Everything a namespace owns, of every kind, newest first, from behind `after`."""
+
+    def stored_bytes(self, namespace_id: NamespaceId) -> int:
+        """What the repositories of a namespace hold together."""
 
     def num_matching(self, wanted: RepoFilter) -> int:
         """How many repositories the filter finds, without its page."""
