@@ -229,10 +229,10 @@ def test_a_broken_card_is_refused_on_main_but_not_elsewhere(git, work):
 
 
 def test_a_path_that_other_clients_could_not_write_is_refused(git, work):
-    (work / "back\\slash.txt").write_text("x")
+    (work / "a\ttab.txt").write_text("x")
     git.commit(work, "an odd name")
 
-    assert "backslashes are not allowed" in git.fail("push", "origin", "main", cwd=work)
+    assert "control characters are not allowed" in git.fail("push", "origin", "main", cwd=work)
 
 
 def test_an_atomic_push_is_all_or_nothing(git, api, repo, work):
