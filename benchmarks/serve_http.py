@@ -8,6 +8,7 @@ from this process: connections that are kept, each with one question at a time.
     stock      Starlette, a plain function (in its thread pool, as FastAPI runs one), transformers.pipeline
     fp32       `python -m wingman.serve` with the exported model as it is
     int8       the same with weights in int8
+    hub        the int8 model published on a Hub and asked at `POST /models/{id}`, with a token and its access check
 
     python benchmarks/serve_http.py --seconds 5 --rounds 2 --connections 1,16,64
 """
@@ -34,6 +35,8 @@ import httptools
 
 WORDS = "the a film plot story of and is was it that very not good bad dull bright slow quick moving funny sad".split()  # noqa: SIM905
 NUM_SENTENCES = 512
+HUB_MODEL = "bench/classifier"
+HUB_TOKEN = "hf_benchmark"
 MEAN_WORDS = 20  # the movie sentences have 27 tokens on average
 
 STOCK_SERVER = """
@@ -61,6 +64,15 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where to ask."""
+
+    port: int
+    path: str = "/"
+    token: str = "none"
+
+
+@dataclass(frozen=True)
 class Measured:
     """One round: answers per second and the wait for them, in milliseconds."""
 
@@ -77,31 +89,31 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--connections", default="1,16,64")
-    parser.add_argument("--servers", default="stock,fp32,int8")
+    parser.add_argument("--servers", default="stock,fp32,int8,hub")
     parser.add_argument("--worker", default="", help="further arguments for `python -m wingman.serve`")
     given = parser.parse_args()
     connections = [int(number) for number in given.connections.split(",")]
     with tempfile.TemporaryDirectory() as made:
         model = given.model or _make_model(Path(made) / "model")
         with ExitStack() as running:
-            ports = {
+            servers = {
                 name: running.enter_context(_server(name, model, given.worker.split()))
                 for name in given.servers.split(",")
             }
-            results = _measure(ports, connections, rounds=given.rounds, seconds=given.seconds)
+            results = _measure(servers, connections, rounds=given.rounds, seconds=given.seconds)
     _print(results, connections)
 
 
 def _measure(
-    ports: dict[str, int], connections: list[int], *, rounds: int, seconds: float
+    servers: dict[str, Server], connections: list[int], *, rounds: int, seconds: float
 ) -> dict[tuple[str, int], list[Measured]]:
     results: dict[tuple[str, int], list[Measured]] = {}
-    for port in ports.values():
-        asyncio.run(_load(port, num_connections=8, seconds=1.0))  # warm
+    for server in servers.values():
+        asyncio.run(_load(server, num_connections=8, seconds=1.0))  # warm
     for _ in range(rounds):
         for number in connections:
-            for name, port in ports.items():
-                measured = asyncio.run(_load(port, num_connections=number, seconds=seconds))
+            for name, server in servers.items():
+                measured = asyncio.run(_load(server, num_connections=number, seconds=seconds))
                 results.setdefault((name, number), []).append(measured)
     return results
 
@@ -131,23 +143,69 @@ def _sentences() -> list[bytes]:
 
 
 @contextmanager
-def _server(name: str, model: Path, worker_arguments: list[str]) -> Iterator[int]:
-    """A server process that answers; yields its port."""
+def _server(name: str, model: Path, worker_arguments: list[str]) -> Iterator[Server]:
+    """A server process that answers."""
     port = _free_port()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        python = [sys.executable, "-m"]
+        server, health = Server(port), "/health"
         if name == "stock":
             command = [sys.executable, "-c", STOCK_SERVER, str(model), str(port)]
+        elif name == "hub":
+            command = [*python, "wingman.cli", "up", "--home", str(folder / "home"), "--port", str(port)]
+            server, health = Server(port, f"/models/{HUB_MODEL}", HUB_TOKEN), "/healthz"
+            _seed(folder)
         else:
-            served = _served(model, Path(folder), name)
-            command = [sys.executable, "-m", "wingman.serve", "--folder", str(served), "--port", str(port)]
-            command += worker_arguments
+            served = _served(model, folder, name)
+            command = [
+                *python,
+                "wingman.serve",
+                "--folder",
+                str(served),
+                "--port",
+                str(port),
+                *worker_arguments,
+            ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            _wait_until_ready(process, port)
-            yield port
+            _wait_until_ready(process, f"http://127.0.0.1:{port}{health}")
+            if name == "hub":
+                _publish(_served(model, folder, "int8"), f"http://127.0.0.1:{port}")
+            yield server
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _seed(folder: Path) -> None:
+    """An account on a Hub whose home is `folder/home`."""
+    namespace = HUB_MODEL.partition("/")[0]
+    user = {"name": namespace, "tokens": [{"token": HUB_TOKEN, "role": "write"}]}
+    accounts = folder / "accounts.json"
+    accounts.write_text(json.dumps({"users": [user]}))
+    command = [
+        sys.executable,
+        "-m",
+        "wingman.cli",
+        "admin",
+        "seed",
+        str(accounts),
+        "--home",
+        str(folder / "home"),
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _publish(folder: Path, endpoint: str) -> None:
+    """A private model, so that every question carries a token that is looked up."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=endpoint, token=HUB_TOKEN)
+    api.create_repo(HUB_MODEL, private=True)
+    api.upload_folder(
+        repo_id=HUB_MODEL, folder_path=folder, ignore_patterns=["*.safetensors", "onnx/model.onnx"]
+    )
 
 
 def _served(model: Path, folder: Path, precision: str) -> Path:
@@ -160,11 +218,11 @@ def _served(model: Path, folder: Path, precision: str) -> Path:
     return served
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, timeout_s: float = 120) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, ConnectionError):
@@ -173,22 +231,21 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, timeout_s: fl
     raise SystemExit("A server did not start.")
 
 
-async def _load(port: int, *, num_connections: int, seconds: float) -> Measured:
+async def _load(server: Server, *, num_connections: int, seconds: float) -> Measured:
     """Ask without pause on every connection for so long."""
     loop = asyncio.get_running_loop()
+    head = f"POST {server.path} HTTP/1.1\r\nhost: 127.0.0.1:{server.port}\r\nauthorization: Bearer {server.token}\r\n"
     questions = [
-        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-        % (len(body), body)
+        head.encode() + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
         for body in _sentences()
     ]
     started = loop.time()
     callers = []
     for number in range(num_connections):
-        own = questions[number * 7 % NUM_SENTENCES :] + questions[: number * 7 % NUM_SENTENCES]
+        start = number * 7 % NUM_SENTENCES
         done = loop.create_future()
-        await loop.create_connection(
-            lambda own=own, done=done: _Caller(own, started + seconds, done), "127.0.0.1", port
-        )
+        caller = _Caller(questions[start:] + questions[:start], started + seconds, done)
+        await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", server.port)
         callers.append(done)
     waits = [wait for done in await asyncio.gather(*callers) for wait in done]
     elapsed = loop.time() - started
