@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wingman.lab.errors import BaseModelError, HubError
+from wingman.lab.hub import make_api
 from wingman.lab.run import digest_of, hash_of
 
 STARTER_BASE = "all-MiniLM-L6-v2"
@@ -61,7 +62,6 @@ def _starter_folder(home: Path) -> Path:
 
 
 def _download(name: str, *, revision: str | None, endpoint: str | None, token: str | None) -> BaseModel:
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
@@ -69,7 +69,7 @@ def _download(name: str, *, revision: str | None, endpoint: str | None, token: s
         RevisionNotFoundError,
     )
 
-    api = HfApi(endpoint=endpoint, token=token)
+    api = make_api(endpoint, token)
     try:
         commit = api.model_info(name, revision=revision).sha
         folder = api.snapshot_download(name, revision=commit, allow_patterns=_PATTERNS)

@@ -19,9 +19,16 @@ class Hub:
     writable: tuple[str, ...]
 
     def api(self) -> Any:
-        from huggingface_hub import HfApi
+        return make_api(self.endpoint, self.token)
 
-        return HfApi(endpoint=self.endpoint, token=self.token or False, library_name="wingman")
+
+def make_api(endpoint: str | None, token: str | None) -> Any:
+    """The public client, without its own progress bars: the flight shows its own."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    return HfApi(endpoint=endpoint, token=token or False, library_name="wingman")
 
 
 def chosen_endpoint(named: str | None) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,21 @@ def read_delimited(path: Path, encoding: str | None) -> tuple[pd.DataFrame, np.n
     """
     text = decode_file(path, encoding)
     delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _find_delimiter(text)
-    # Tab-separated exports rarely quote: a stray " in a text must not swallow the lines after it.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" and not _quotes_fields(text) else csv.QUOTE_MINIMAL
+    try:
+        header, rows, lines = _parse(path, text, delimiter, csv.QUOTE_MINIMAL)
+    except DataError:
+        if delimiter != "\t":
+            raise
+        # Tab-separated exports often do not quote at all: then a " at the start of a text is only a ".
+        header, rows, lines = _parse(path, text, delimiter, csv.QUOTE_NONE)
+    frame = pd.DataFrame(rows, columns=header, dtype=object)
+    return frame.replace({"": None}), np.array([f"line {line}" for line in lines], dtype=object)
+
+
+def _parse(
+    path: Path, text: str, delimiter: str, quoting: Literal[0, 3]
+) -> tuple[list[str], list[list[str]], list[int]]:
+    """(header, rows, the line on which each begins). Raises `DataError` for a broken or uneven file."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -53,8 +67,7 @@ def read_delimited(path: Path, encoding: str | None) -> tuple[pd.DataFrame, np.n
         )
     if odd:
         raise _uneven(path, header, odd, delimiter)
-    frame = pd.DataFrame(rows, columns=header, dtype=object)
-    return frame.replace({"": None}), np.array([f"line {line}" for line in lines], dtype=object)
+    return header, rows, lines
 
 
 def _find_delimiter(text: str) -> str:
@@ -66,14 +79,6 @@ def _find_delimiter(text: str) -> str:
     agreeing = {mark: Counter(fields)[fields[0]] / len(fields) for mark, fields in counts.items()}
     candidates = [mark for mark in _DELIMITERS if header_fields[mark] > 1]
     return max(candidates, key=lambda mark: (round(agreeing[mark], 1), header_fields[mark]), default=",")
-
-
-def _quotes_fields(text: str) -> bool:
-    """Whether fields of a tab-separated text open and close with quotes, judged by its first lines."""
-    fields = [field for line in text[:100_000].splitlines()[:200] for field in line.split("\t")]
-    return any(field.startswith('"') for field in fields) and all(
-        field.endswith('"') and len(field) > 1 for field in fields if field.startswith('"')
-    )
 
 
 def _checked_header(header: list[str], path: Path) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from wingman.lab.data.model import SPLITS, Table
 from wingman.lab.errors import DataError, HubError
+from wingman.lab.hub import make_api
 
 
 def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None, token: str | None) -> Table:
@@ -14,10 +15,9 @@ def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None,
 
     Raises `DataError` when there is no such dataset (or it is not visible), `HubError` when the Hub is out of reach.
     """
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-    api = HfApi(endpoint=endpoint, token=token)
+    api = make_api(endpoint, token)
     try:
         commit = api.dataset_info(source, revision=revision).sha
         folder = api.snapshot_download(source, repo_type="dataset", revision=commit)

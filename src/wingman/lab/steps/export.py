@@ -21,6 +21,7 @@ from wingman.lab.tasks.model import Task
 OUTPUTS = ("onnx", "serving.json", "evaluation/engines.json", "scores/served.npz")
 FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_int8.onnx"}
 _SPEED_ROWS = 128
+_ALONE_ROWS = 128
 
 
 def export(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
@@ -77,16 +78,25 @@ def _check(
     scores = {}
     for split in ("validation", "test"):
         frame = read_split(run, split)
-        ids = [row.tolist() for row in frame["input_ids"]]
         outputs = run_in_order(
-            session, ids, padding=padding, progress=lambda done, total: events.progress(done, total, "rows")
+            session,
+            ids_of(run, split),
+            padding=padding,
+            progress=lambda done, total: events.progress(done, total, "rows"),
         )
         scores[split] = task.to_scores(outputs)
         facts[split] = compare(scores[split], trained[split], frame["label"].to_numpy())
-    facts["rows_per_second"] = round(
-        _speed(session, [row.tolist() for row in read_split(run, "validation")["input_ids"]], padding), 1
+    alone = run_in_order(session, ids_of(run, "validation")[:_ALONE_ROWS], padding=padding, batch_rows=1)
+    facts["largest_difference_alone"] = round(
+        float(np.abs(task.to_scores(alone) - scores["validation"][: len(alone)]).max()), 6
     )
+    facts["rows_per_second"] = round(_speed(session, ids_of(run, "validation"), padding), 1)
     return facts, scores["test"]
+
+
+def ids_of(run: Run, split: str) -> list[list[int]]:
+    """Token ids of a prepared split, one list a row."""
+    return [row.tolist() for row in read_split(run, split)["input_ids"]]
 
 
 def compare(scores: np.ndarray, trained: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

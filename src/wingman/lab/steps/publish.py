@@ -6,6 +6,7 @@ The commit names the run, so a second attempt finds what the first one did and g
 import json
 import re
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from wingman.lab.export import open_session, run_in_order
 from wingman.lab.hub import Hub, check_target
 from wingman.lab.metrics.paired import mcnemar
 from wingman.lab.recipe import Recipe
-from wingman.lab.run import Run
+from wingman.lab.run import Run, hash_of
 from wingman.lab.steps.prepare import read_split
 from wingman.lab.tasks import find_task
 
@@ -111,7 +112,7 @@ def publish(
     api = hub.api()
     try:
         api.create_repo(recipe.to, private=private, exist_ok=True)
-        commit = _commit_of(api, recipe.to, run.id)
+        commit = next(iter(_commits_of(api, recipe.to, _content_mark(run))), None)
         if commit is None:
             commit = _commit(api, run, recipe, events)
         tag = _tag_of(api, recipe.to, commit) or _add_tag(api, recipe.to, commit, comparison)
@@ -136,7 +137,9 @@ def forget_if_gone(run: Run, recipe: Recipe, hub: Hub) -> None:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        gone = run.record("publish") is not None and _commit_of(hub.api(), str(recipe.to), run.id) is None
+        gone = run.record("publish") is not None and not _commits_of(
+            hub.api(), str(recipe.to), _content_mark(run)
+        )
     except RepositoryNotFoundError:
         gone = True
     if gone:
@@ -160,12 +163,15 @@ def _commit(api: Any, run: Run, recipe: Recipe, events: Events) -> str:
     events.log(
         f"Uploading {len(files)} files, {sum(path.stat().st_size for path in files.values()) / 1e6:.0f} MB."
     )
-    info = api.create_commit(
-        recipe.to,
-        [CommitOperationAdd(name, str(path)) for name, path in files.items()],
-        commit_message=f"Fly {recipe.data.source}",
-        commit_description=_mark(run.id),
-    )
+    with warnings.catch_warnings():
+        # The client asks whether Parquet belongs into a model repository: yes, these are its predictions.
+        warnings.filterwarnings("ignore", message=".*commit a data file.*")
+        info = api.create_commit(
+            recipe.to,
+            [CommitOperationAdd(name, str(path)) for name, path in files.items()],
+            commit_message=f"Fly {recipe.data.source}",
+            commit_description=_content_mark(run),
+        )
     return str(info.oid)
 
 
@@ -179,11 +185,16 @@ def _mark(run_id: str) -> str:
     return f"Wingman-Run: {run_id}"
 
 
-def _commit_of(api: Any, repo: str, run_id: str) -> str | None:
-    for commit in api.list_repo_commits(repo)[:200]:
-        if _mark(run_id) in (commit.message or "") or _mark(run_id) in (commit.title or ""):
-            return str(commit.commit_id)
-    return None
+def _content_mark(run: Run) -> str:
+    """The run and what it made: a run whose later steps were done anew is a commit, and a version, of its own."""
+    made = hash_of([run.require("export")["made"], run.require("card")["made"]])
+    return f"{_mark(run.id)}/{made[:12]}"
+
+
+def _commits_of(api: Any, repo: str, mark: str) -> list[str]:
+    """The commits whose message holds `mark`, newest first."""
+    commits = api.list_repo_commits(repo)
+    return [str(commit.commit_id) for commit in commits if mark in f"{commit.title}\n{commit.message}"]
 
 
 def _versions(api: Any, repo: str) -> dict[int, tuple[str, str]]:
@@ -223,8 +234,8 @@ def _last_version(hub: Hub, repo: str, *, not_of: str) -> str | None:
     api = hub.api()
     try:
         versions = _versions(api, repo)
-        own = _commit_of(api, repo, not_of) if versions else None
+        own = _commits_of(api, repo, _mark(not_of)) if versions else []
     except RepositoryNotFoundError:
         return None
-    others = {number: tag for number, (tag, commit) in versions.items() if commit != own}
+    others = {number: tag for number, (tag, commit) in versions.items() if commit not in own}
     return others[max(others)] if others else None

@@ -15,9 +15,10 @@ from wingman.lab.steps.prepare import read_split
 from wingman.lab.tasks import find_task
 
 OUTPUTS = ("served.json",)
-# int8 scales activations over a whole batch, so a row's scores depend a little on its company.
-BOUNDS = {"fp32": 1e-3, "int8": 0.35}
-MIN_AGREEMENT = {"fp32": 1.0, "int8": 0.97}
+# How far a served score may be from the evaluated one. The int8 kernels for one row and for several differ in the last
+# bits before rounding, which moves a score by about 0.01.
+BOUNDS = {"fp32": 0.001, "int8": 0.05}
+MIN_AGREEMENT = {"fp32": 0.999, "int8": 0.995}
 _READY_SECONDS = 120
 
 

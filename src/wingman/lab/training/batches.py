@@ -12,8 +12,8 @@ import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 # Rows trade places within this many batches of the sorted order: enough to vary the company of a row,
-# little enough to keep lengths alike.
-_NEIGHBOURHOOD = 16
+# little enough to keep lengths alike (and the budget nearly exact).
+_NEIGHBOURHOOD = 4
 
 
 class EncodedRows(Dataset):
@@ -41,7 +41,6 @@ class TokenBudgetBatches(Sampler[list[int]]):
     def __init__(self, lengths: np.ndarray, *, batch_rows: int, batch_tokens: int, seed: int) -> None:
         self._order = np.argsort(lengths, kind="stable")
         self._cuts = cut_by_budget(lengths[self._order], batch_rows=batch_rows, batch_tokens=batch_tokens)
-        self._window = batch_rows * _NEIGHBOURHOOD
         self._seed = seed
         self._epoch = 0
 
@@ -54,10 +53,11 @@ class TokenBudgetBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self._seed, self._epoch])
         order = self._order.copy()
-        # Windows begin at another place each epoch, so that their borders move.
-        offset = int(random.integers(0, self._window))
-        for start in range(-offset, len(order), self._window):
-            random.shuffle(order[max(start, 0) : start + self._window])
+        # Windows begin at another batch each epoch, so that their borders move.
+        offset = int(random.integers(0, _NEIGHBOURHOOD))
+        for first in range(-offset, len(self._cuts), _NEIGHBOURHOOD):
+            last = min(first + _NEIGHBOURHOOD, len(self._cuts)) - 1
+            random.shuffle(order[self._cuts[max(first, 0)][0] : self._cuts[last][1]])
         for index in random.permutation(len(self._cuts)):
             start, stop = self._cuts[index]
             yield order[start:stop].tolist()

@@ -1,0 +1,167 @@
+"""Files of every form read alike, and bad ones stop with the line and the way out."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wingman.lab.data.read import read_table
+from wingman.lab.errors import DataError
+
+ROWS = [("good, really good", "positive"), ('he said "no"', "negative"), ("two\nlines", "positive"), ("naïve café ☕", "negative")]
+
+
+def write_rows(path, rows=ROWS):
+    frame = pd.DataFrame(rows, columns=["text", "label"])
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".tsv":
+        frame.to_csv(path, index=False, sep="\t")
+    elif path.suffix == ".jsonl":
+        frame.to_json(path, orient="records", lines=True, force_ascii=False)
+    elif path.suffix == ".json":
+        frame.to_json(path, orient="records", force_ascii=False)
+    else:
+        frame.to_parquet(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.parquet"])
+def test_every_form_gives_the_same_rows(tmp_path, name):
+    table = read_table(str(write_rows(tmp_path / name)))
+
+    assert list(table.frame.columns) == ["text", "label"]
+    assert list(zip(table.frame["text"], table.frame["label"], strict=True)) == ROWS
+
+
+def test_a_row_is_placed_on_the_line_where_it_begins(tmp_path):
+    table = read_table(str(write_rows(tmp_path / "a.csv")))
+
+    # The third row holds a line break, so the fourth begins on line 6.
+    assert list(table.places) == ["line 2", "line 3", "line 4", "line 6"]
+
+
+cell = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1, max_size=30).filter(lambda text: text.strip())
+
+
+@given(rows=st.lists(st.tuples(cell, cell), min_size=1, max_size=8))
+def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    write_rows(path, rows)
+
+    table = read_table(str(path))
+
+    assert list(zip(table.frame["text"], table.frame["label"], strict=True)) == rows
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(tmp_path, mark):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id{mark}text{mark}label\n" + "".join(f"{n}{mark}some words here{mark}x\n" for n in range(9)))
+
+    assert list(read_table(str(path)).frame.columns) == ["id", "text", "label"]
+
+
+def test_a_quote_in_a_tab_separated_text_does_not_swallow_lines(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tlabel\nthe 5" screen\tgood\n"quoted" start\tbad\n')
+
+    assert list(read_table(str(path)).frame["text"]) == ['the 5" screen', '"quoted" start']
+
+
+def test_rows_with_a_field_too_many_are_named_by_line(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("text,label\nfine,a\nno, not fine,b\nfine,a\nthis, neither,b\n")
+
+    with pytest.raises(DataError, match="line 3, line 5") as raised:
+        read_table(str(path))
+
+    assert raised.value.findings[0].code == "malformed_csv"
+    assert raised.value.findings[0].count == 2
+
+
+def test_a_quote_that_is_never_closed_is_found_where_it_opens(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text('text,label\nfine,a\n"never closed,b\nfine,a\n')
+
+    with pytest.raises(DataError, match="line 3"):
+        read_table(str(path))
+
+
+def test_wrong_encoding_names_the_line_and_the_option(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_bytes("text,label\nplain,a\ncafé,b\n".encode("cp1252"))
+
+    with pytest.raises(DataError, match=r"line 3 .*--encoding cp1252"):
+        read_table(str(path))
+    assert read_table(str(path), encoding="cp1252").frame["text"][1] == "café"
+
+
+def test_utf_16_with_its_mark_is_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\ncafé,a\n".encode("utf-16"))
+
+    assert read_table(str(path)).frame["text"][0] == "café"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(DataError, match="is empty"):
+        read_table(str(tmp_path / name))
+
+
+def test_a_header_without_rows_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n")
+
+    with pytest.raises(DataError, match="no rows"):
+        read_table(str(tmp_path / "a.csv"))
+
+
+def test_a_cell_of_ten_megabytes_is_placed(tmp_path):
+    path = write_rows(tmp_path / "a.csv", [("short", "a"), ("x" * 10_000_000, "b"), ("short", "a")])
+
+    with pytest.raises(DataError, match=r"10,000,000 characters.*line 3"):
+        read_table(str(path))
+
+
+def test_lines_that_are_not_objects_are_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "label": "b"}\n[1]\n{"text": "a",\n')
+
+    with pytest.raises(DataError, match="line 2, line 3"):
+        read_table(str(path))
+
+
+def test_a_parquet_file_cut_short_is_refused(tmp_path):
+    path = write_rows(tmp_path / "a.parquet")
+    path.write_bytes(path.read_bytes()[:-20])
+
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_table(str(path))
+
+
+def test_a_missing_file_and_an_unknown_ending_are_said(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+
+    with pytest.raises(DataError, match="no file"):
+        read_table(str(tmp_path / "absent.csv"))
+    with pytest.raises(DataError, match=r"\.xlsx are not read"):
+        read_table(str(tmp_path / "a.xlsx"))
+
+
+def test_a_split_column_and_a_folder_of_splits_give_splits(tmp_path):
+    rows = [{"text": f"text {n}", "label": "a", "split": name} for n, name in enumerate(["train", "dev", "test"])]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    for row in rows:
+        (tmp_path / f"{row['split']}.csv").write_text(f"text,label\n{row['text']},a\n")
+
+    by_column, by_folder = read_table(str(tmp_path / "a.json")), read_table(str(tmp_path))
+
+    assert list(by_column.split) == ["train", "validation", "test"]
+    assert set(zip(by_folder.frame["text"], by_folder.split, strict=True)) == set(zip(by_column.frame["text"], by_column.split, strict=True))
+    assert isinstance(by_folder.split, np.ndarray)
