@@ -41,7 +41,9 @@ class Signer:
     def verify(self, purpose: str, token: str) -> dict[str, Any]:
         """The claims. Raises `BadSignature`."""
         body, _, mac = token.partition(".")
-        if not hmac.compare_digest(_encode(self._mac(purpose, body)), mac):
+        # As bytes: of texts, only ASCII ones can be compared, and a stranger's may be anything.
+        expected = _encode(self._mac(purpose, body)).encode()
+        if not hmac.compare_digest(expected, mac.encode("utf-8", "replace")):
             raise BadSignature("its signature is wrong")
         expires_at, claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         if self._clock() > expires_at:
