@@ -57,6 +57,8 @@ class S3Server:
         command = [program, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
         command += [f"-{option}={port}" for option, port in ports.items()]
         command += [f"-s3.config={accounts}", "-master.volumeSizeLimitMB=256", "-volume.max=50"]
+        # What else it would open listens on a fixed port, which a second server on the machine needs too.
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         self._server = ServerProcess(command, folder / "server.log", environ=dict(os.environ))
         # It says that it is healthy before the first volume has registered; only a write proves it.
         self._server.start(self._accepts_writes, timeout_s=90)
