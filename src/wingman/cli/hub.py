@@ -111,6 +111,8 @@ def _serve(settings: Settings) -> None:
     _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url}))
     try:
         server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        click.echo("Wingman has stopped.")  # uvicorn finishes its requests, then raises the Ctrl-C again
     finally:
         _note(settings).unlink(missing_ok=True)
 
