@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -279,6 +280,7 @@ def test_a_hub_without_the_serve_extra_says_how_to_get_it(
     assert "pip install wingman-hub[serve]" in answer.json()["error"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_worker_sees_nothing_of_the_hubs_secrets(start_hub: Callable[..., Workers], tmp_path: Path) -> None:
     workers = start_hub(AWS_SECRET_ACCESS_KEY="of the object store", WINGMAN_NAME="Hub")
     workers.publish("careful")

@@ -4,10 +4,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from wingman.hub.http.repos import content_repo_in
+from wingman.hub.access.model import Caller, Permission
+from wingman.hub.git.revisions import RevisionMissing
+from wingman.hub.http.repos import full_name_in
 from wingman.hub.http.requests import HubRequest, read_body, streaming_route
 from wingman.hub.inference.client import WorkerAnswer
-from wingman.hub.repos.model import Repo
+from wingman.hub.repos.model import Repo, RepoKind
 
 MODEL = "/models/{namespace}/{name}"
 BODY_LIMIT = 2_000_000
@@ -16,21 +18,30 @@ _PASSED_ON = ("content-type", "retry-after", "x-repo-commit")
 
 async def ask(request: HubRequest) -> Response:
     body = await read_body(request, BODY_LIMIT)
-    repo, commit = await run_in_threadpool(_model_in, request)
-    answer = await request.hub.inference.ask(repo, commit, request.caller, _local_address(request), body)
+    caller, repo, commit = await run_in_threadpool(_model_in, request)
+    answer = await request.hub.inference.ask(repo, commit, caller, _local_address(request), body)
     return _response(answer)
 
 
 async def health(request: HubRequest) -> Response:
     """200 when the model is in memory and answers, else 503 with what is the matter; starts nothing."""
-    repo, commit = await run_in_threadpool(_model_in, request)
+    _, repo, commit = await run_in_threadpool(_model_in, request)
     said = await request.hub.inference.health(repo, commit)
     return _response(said) if isinstance(said, WorkerAnswer) else JSONResponse(said, 503)
 
 
-def _model_in(request: HubRequest) -> tuple[Repo, str]:
-    repo = content_repo_in(request)
-    return repo, request.hub.contents.resolve(repo, "main")
+def _model_in(request: HubRequest) -> tuple[Caller, Repo, str]:
+    """Who asks which model, and the commit at the head of its `main`. Raises what reading a file would."""
+    header = request.headers.get("authorization")
+    recent = request.hub.inference.recent_callers
+    # A browser's session depends on more than one header and is looked up every time.
+    caller = recent.find(header, lambda: request.caller) if header else request.caller
+    repos = request.hub.repos
+    repo = repos.find_for(caller, Permission.REPO_CONTENT_READ, RepoKind.MODEL, full_name_in(request))
+    repos.require_content(caller, repo)
+    if repo.head is None:
+        raise RevisionMissing(repo, "main")
+    return caller, repo, repo.head
 
 
 def _response(answer: WorkerAnswer) -> Response:

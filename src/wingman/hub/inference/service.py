@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from wingman.hub.access.model import Caller
 from wingman.hub.accounts.model import TokenRole
 from wingman.hub.accounts.service import AccountService
+from wingman.hub.inference.callers import RecentCallers
 from wingman.hub.inference.client import WorkerAnswer, WorkerGone
 from wingman.hub.inference.errors import InferenceError, ServeNotInstalled, StillLoading, WorkersBusy
 from wingman.hub.inference.process import WorkerOrder, WorkerProcess
@@ -58,6 +59,7 @@ class InferenceService:
         self._failures: dict[Key, _Failure] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._placing = asyncio.Lock()
+        self.recent_callers = RecentCallers()
         self._numbers = itertools.count()
         _remove_leftovers(folder)
 
