@@ -1,8 +1,14 @@
 """Every way in which people clone, fetch and push, with the real git against a running Hub."""
 
+import gzip
 import shutil
+import socket
 import subprocess
 import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -339,6 +345,50 @@ def test_copies_on_disk_may_be_deleted_or_damaged_at_any_time(git, live_hub, rem
 
     assert (tmp_path / "after-damage" / "notes.txt").read_text() == "anew\n"
     git.run("fsck", "--strict", cwd=tmp_path / "after-damage")
+
+
+def test_a_push_that_breaks_off_leaves_nothing_behind(git, live_hub, api, repo, work):
+    before = git.run("rev-parse", "origin/main", cwd=work)
+    line = f"{before} {'b' * 40} refs/heads/main\0report-status".encode()
+    begun = b"%04x" % (len(line) + 4) + line + b"0000PACK" + b"\0" * 20
+    head = (
+        f"POST /{repo}/git-receive-pack HTTP/1.1\r\nHost: hub\r\nContent-Length: 100000\r\n"
+        f"Authorization: Bearer {live_hub.token('alice')}\r\n\r\n"
+    )
+    address = urllib.parse.urlsplit(live_hub.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(head.encode() + begun)
+        incoming = live_hub.home / "hub" / "cache" / "git" / "incoming"
+        wait_until(lambda: any(incoming.iterdir()))
+
+    wait_until(lambda: not any(incoming.iterdir()))
+    assert api.repo_info(repo).sha == before
+
+
+def wait_until(is_so, timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
+def test_zipped_requests_are_read_and_broken_ones_refused(live_hub, repo):
+    question = gzip.compress(b"0014command=ls-refs\n0000")
+
+    def ask(body: bytes):
+        headers = {"Content-Encoding": "gzip", "Git-Protocol": "version=2"}
+        return urllib.request.Request(f"{live_hub.url}/{repo}/git-upload-pack", data=body, headers=headers)
+
+    with urllib.request.urlopen(ask(question)) as answer:
+        assert b"refs/heads/main" in answer.read()
+    for body in (question[:-9], b"not gzip at all"):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(ask(body))
+
+
+def test_the_protocol_of_web_servers_without_git_is_not_spoken(live_hub, repo):
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(f"{live_hub.url}/{repo}/info/refs")
 
 
 @pytest.mark.slow

@@ -63,10 +63,14 @@ def refuse_lost_pointers(
 
 def refuse_paths(trees: Iterable[GitObject], paths: Mapping[str, str]) -> Refused | None:
     """Names that a file of a repository may not have."""
+    checked: set[str] = set()  # a long history brings the same paths again and again
     for tree in trees:
         folder = paths[tree.oid]
         for entry in parse_tree(tree.data):
             path = f"{folder}/{entry.name}" if folder else entry.name
+            if path in checked:
+                continue
+            checked.add(path)
             try:
                 check_path(path)
             except InvalidPath as error:
