@@ -153,7 +153,9 @@ def test_paths_that_may_not_stand_in_a_repository(path: str):
         check_path(path)
 
 
-@pytest.mark.parametrize("path", ["a", "a/b.c", "a\\b", "with space", "ü/#?:%2F", ".gitignore", "...", "a" * 255])
+@pytest.mark.parametrize(
+    "path", ["a", "a/b.c", "a\\b", "with space", "ü/#?:%2F", ".gitignore", "...", "a" * 255]
+)
 def test_odd_paths_that_may(path: str):
     assert check_path(path) == path
 

@@ -158,7 +158,7 @@ def _new_item(body: dict[str, Any]) -> NewItem:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         raise Invalid('The request body needs an \'item\': {"id", "type"}.')
     try:
-        kind = ItemKind(item.get("type"))
+        kind = ItemKind(str(item.get("type")))
     except ValueError as error:
         known = ", ".join(ItemKind)
         raise Invalid(f"A collection here holds {known}; {item.get('type')!r} was given.") from error

@@ -235,7 +235,7 @@ class SqlDiscussions:
         for row in self._connection.execute(query):
             versions[row.event_id].append(CommentVersion(text=row.text, until=row.until))
         rows = self._connection.execute(_EVENTS.where(of_discussion).order_by(discussion_events.c.id))
-        return [_event(row, versions[row.id]) for row in rows]
+        return [_event(row, tuple(versions[row.id])) for row in rows]
 
     def event(self, discussion_id: int, event_id: int) -> DiscussionEvent | None:
         return next((event for event in self.events(discussion_id) if event.id == event_id), None)

@@ -3,6 +3,8 @@
 Source: gitignore(5); the patterns are dulwich's.
 """
 
+from io import BytesIO
+
 from dulwich.ignore import IgnoreFilter, read_ignore_patterns
 
 
@@ -14,7 +16,7 @@ class IgnoreRules:
     """
 
     def __init__(self, text: bytes) -> None:
-        self._filter = IgnoreFilter(read_ignore_patterns(text.splitlines()))
+        self._filter = IgnoreFilter(read_ignore_patterns(BytesIO(text)))
 
     def ignores(self, path: str) -> bool:
         return bool(self._filter.is_ignored(path))
