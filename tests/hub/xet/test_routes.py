@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import re
 from collections.abc import Iterator
 
@@ -14,7 +15,9 @@ from tests.servers.hub import LiveHub
 from wingman.hub.xet.hashes import to_text
 from wingman.hub.xet.shards import serialize_upload
 
-CHUNKS = [os.urandom(20_000), b"text " * 9000, os.urandom(30_000), os.urandom(9_000)]
+# The same in every process: test workers that run side by side must collect the same names.
+_NOISE = random.Random(17)
+CHUNKS = [_NOISE.randbytes(20_000), b"text " * 9000, _NOISE.randbytes(30_000), _NOISE.randbytes(9_000)]
 DATA = b"".join(CHUNKS)
 XORB = pack(CHUNKS)
 FILE = file_of([(XORB, 0, 4)], hashlib.sha256(DATA).hexdigest())
