@@ -391,6 +391,27 @@ def test_the_protocol_of_web_servers_without_git_is_not_spoken(live_hub, repo):
         urllib.request.urlopen(f"{live_hub.url}/{repo}/info/refs")
 
 
+def test_git_works_where_all_state_is_in_postgresql_and_s3(git, postgres_url, s3_store, tmp_path):
+    stores = {"WINGMAN_DATABASE_URL": postgres_url, "WINGMAN_STORAGE_URL": s3_store.url}
+    hub = LiveHub(tmp_path / "home", settings=stores | s3_store.environment)
+    try:
+        HfApi(endpoint=hub.url, token=hub.token("alice")).create_repo("alice/far")
+        remote = remote_for(hub, "alice/far")
+        git.run("clone", "-q", remote, "work", cwd=tmp_path)
+        work = tmp_path / "work"
+        head = git.commit(work, "large and small", notes_txt="small\n", data_csv="0123456789" * 50_000)
+
+        git.run("push", "-q", "origin", "main", cwd=work)
+        shutil.rmtree(tmp_path / "home" / "hub" / "cache" / "git")
+        git.run("clone", "-q", remote, "copy", cwd=tmp_path)
+    finally:
+        hub.stop()
+
+    git.run("fsck", "--strict", cwd=tmp_path / "copy")
+    assert git.run("rev-parse", "HEAD", cwd=tmp_path / "copy") == head
+    assert (tmp_path / "copy" / "data.csv").read_text() == "0123456789" * 50_000
+
+
 @pytest.mark.slow
 def test_a_push_of_ten_thousand_objects_is_kept_whole(git, api, repo, remote, work, tmp_path):
     for number in range(10_000):
