@@ -17,7 +17,7 @@ from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.safetensors import count_parameters, parse_header
-from wingman.hub.repos.store import RepoFilter
+from wingman.hub.repos.store import RepoFilter, sort_value
 from wingman.hub.repos.tag_types import tag_type
 from wingman.hub.repos.wire import FULL_LIST_FIELDS, check_expand, info_json, list_json, sibling_json
 
@@ -216,7 +216,7 @@ def list_repos(request: HubRequest) -> Response:
         for row, repo in zip(rows, page, strict=True):
             row["siblings"] = _siblings(request, repo)
     headers = (
-        next_link(request, [_sort_value(page[-1], wanted.sort), page[-1].id]) if len(found) > limit else {}
+        next_link(request, [sort_value(page[-1], wanted.sort), page[-1].id]) if len(found) > limit else {}
     )
     return JSONResponse(rows, headers=headers)
 
@@ -227,15 +227,6 @@ def _siblings(request: HubRequest, repo: Repo) -> list[dict[str, Any]]:
     _, entries = request.hub.contents.tree(repo, repo.head, recursive=True)
     return [sibling_json(entry, with_sizes=False) for entry in entries if not entry.is_directory]
 
-
-def _sort_value(repo: Repo, sort: str) -> float:
-    return {
-        "trendingScore": repo.trending,
-        "lastModified": int(repo.updated_at.timestamp() * 1000),
-        "createdAt": int(repo.created_at.timestamp() * 1000),
-        "downloads": repo.downloads,
-        "likes": repo.likes,
-    }[sort]
 
 
 def _tags(request: HubRequest) -> tuple[str, ...]:

@@ -195,6 +195,14 @@ class RepoService:
             groups = tx.repos.facets(wanted, prefixes, limit=limit)
         return [tag for prefix in prefixes for tag in groups[prefix]]
 
+    def survey(
+        self, wanted: RepoFilter, prefixes: Sequence[str], *, limit: int
+    ) -> tuple[Mapping[str, Mapping[str, int]], Mapping[str, int], int]:
+        """What a list could be narrowed to: its tags by prefix, its owners, and how many repositories it has."""
+        with self._store.read() as tx:
+            tags = tx.repos.facets(wanted, prefixes, limit=limit)
+            return tags, tx.repos.owners(wanted, limit=limit), tx.repos.num_matching(wanted)
+
     def num_repos(self, caller: Caller, namespace_id, kind: RepoKind) -> int:
         with self._store.read() as tx:
             return tx.repos.count(namespace_id, kind, visibility(caller))

@@ -148,6 +148,23 @@ class SqlRepos:
         rows = self._connection.execute(query.order_by(*order).limit(wanted.limit))
         return [to_repo(row) for row in rows]
 
+    def owners(self, wanted: RepoFilter, *, limit: int) -> Mapping[str, int]:
+        number = sa.func.count().label("number")
+        counted = (
+            sa.select(repos.c.namespace_id, number)
+            .where(*self._conditions(wanted))
+            .group_by(repos.c.namespace_id)
+            .order_by(number.desc(), repos.c.namespace_id)
+            .limit(limit)
+            .subquery()
+        )
+        query = (
+            sa.select(namespaces.c.name, counted.c.number)
+            .join(counted, counted.c.namespace_id == namespaces.c.id)
+            .order_by(counted.c.number.desc(), namespaces.c.name)
+        )
+        return {row.name: row.number for row in self._connection.execute(query)}
+
     def holdings(self, namespace_id: NamespaceId, *, after: RepoId | None, limit: int) -> Sequence[Repo]:
         query = SELECT_REPOS.where(repos.c.namespace_id == namespace_id)
         if after is not None:

@@ -33,6 +33,17 @@ class RepoFilter:
 SORTS = ("trendingScore", "lastModified", "createdAt", "downloads", "likes")
 
 
+def sort_value(repo: Repo, sort: str) -> float:
+    """Where `repo` stands in this sort: the first half of a keyset cursor."""
+    return {
+        "trendingScore": repo.trending,
+        "lastModified": int(repo.updated_at.timestamp() * 1000),
+        "createdAt": int(repo.created_at.timestamp() * 1000),
+        "downloads": repo.downloads,
+        "likes": repo.likes,
+    }[sort]
+
+
 class Repos(Protocol):
     """Repositories. Names compare without regard to case."""
 
@@ -63,6 +74,9 @@ class Repos(Protocol):
     ) -> Mapping[str, Mapping[str, int]]:
         """How many of the wanted repositories carry each tag, most frequent first, grouped by what the tag
         begins with (`license:`); "" gathers the tags without a colon. At most `limit` values a group."""
+
+    def owners(self, wanted: RepoFilter, *, limit: int) -> Mapping[str, int]:
+        """How many of the wanted repositories each namespace has, most first. At most `limit`."""
 
     def holdings(self, namespace_id: NamespaceId, *, after: RepoId | None, limit: int) -> Sequence[Repo]:
         """Everything a namespace owns, of every kind, newest first, from behind `after`."""
