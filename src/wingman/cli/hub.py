@@ -108,6 +108,7 @@ def _serve(settings: Settings) -> None:
             h11_max_incomplete_event_size=1 << 16,
         )
     )
+    settings.hub_folder.mkdir(parents=True, exist_ok=True)  # nothing else makes it where all state lies elsewhere
     _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url}))
     try:
         server.run(sockets=[listener])
