@@ -94,6 +94,7 @@ class Hub:
 
     def close(self) -> None:
         """Flush what is in memory and let go of the stores."""
+        self.shards.close()
         self.intake.close()
         self.git_wire.close()
         self.ingestor.close()

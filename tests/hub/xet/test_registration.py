@@ -12,7 +12,14 @@ from wingman.hub.errors import NotFound, TooLarge
 from wingman.hub.repos.model import RepoKind
 from wingman.hub.xet.errors import HashMismatch
 from wingman.hub.xet.hashes import to_text
-from wingman.hub.xet.registration import BadShard, Progress, Sha256Differs, ShardRegistrar, XorbNotUploaded
+from wingman.hub.xet.registration import (
+    BadShard,
+    Interrupted,
+    Progress,
+    Sha256Differs,
+    ShardRegistrar,
+    XorbNotUploaded,
+)
 from wingman.hub.xet.shards import serialize_upload
 
 CHUNKS = [os.urandom(20_000), b"text " * 9000, os.urandom(30_000)]
@@ -191,3 +198,12 @@ def test_progress_counts_the_bytes_that_were_read(hub, grant, xorb):
     hub.shards.register(grant, serialize_upload([file_of([(xorb, 0, 3)], SHA256)], []), progress)
 
     assert (progress.verified, progress.total) == (len(DATA), len(DATA))
+
+
+def test_a_hub_that_shuts_down_does_not_wait_for_large_files(hub, grant, repo, xorb):
+    hub.shards.close()
+
+    with pytest.raises(Interrupted):
+        send_shard(hub, grant, [file_of([(xorb, 0, 3)], SHA256)])
+
+    assert known_files(hub, repo) == {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wingman.hub.accounts.model import NamespaceId
 from wingman.hub.database import now
-from wingman.hub.errors import Invalid, NotFound, TooLarge
+from wingman.hub.errors import HubError, Invalid, NotFound, TooLarge
 from wingman.hub.files.model import LargeFile
 from wingman.hub.store import Store, Transaction
 from wingman.hub.xet.chunk_tables import ChunkTable
@@ -49,6 +49,13 @@ class Sha256Differs(Invalid):
         self.claimed, self.actual = claimed, actual
 
 
+class Interrupted(HubError):
+    """The Hub is shutting down; nothing was bound, and the same shard may be sent again."""
+
+    def __init__(self) -> None:
+        super().__init__("The Hub is shutting down; try again.")
+
+
 @dataclass(slots=True)
 class Progress:
     """How far the checking of a shard is, for whoever waits; in bytes."""
@@ -64,12 +71,17 @@ class ShardRegistrar:
         self._store = store
         self._contents = contents
         self._max_file_bytes = max_file_bytes
+        self._closing = False
+
+    def close(self) -> None:
+        """End what is under way: reading a large file may take minutes."""
+        self._closing = True
 
     def register(self, grant: Grant, data: BytesLike, progress: Progress) -> bool:
         """Check a shard and bind its files; whether any of them was new to the repository.
 
         May be repeated. Raises `MalformedShard`, `XorbNotUploaded`, `BadShard`, `HashMismatch`, `Sha256Differs`,
-        `TooLarge`, `NotFound` (the repository is gone).
+        `TooLarge`, `NotFound` (the repository is gone), `Interrupted`.
         """
         shard = parse_shard(data)
         progress.total = self._total_size(shard)
@@ -128,6 +140,8 @@ class ShardRegistrar:
         """Read the whole file as it is stored: a claimed SHA-256 is worth nothing."""
         digest = hashlib.sha256()
         for piece in self._contents.stream_terms(file.terms):
+            if self._closing:
+                raise Interrupted
             digest.update(piece)
             progress.verified += len(piece)
         return digest.digest()

@@ -26,7 +26,7 @@ from wingman.hub.repos.model import Repo
 from wingman.hub.xet.hashes import from_text
 from wingman.hub.xet.model import Grant
 from wingman.hub.xet.reconstruction import Reconstruction
-from wingman.hub.xet.registration import Progress
+from wingman.hub.xet.registration import Interrupted, Progress
 from wingman.hub.xet.service import Connection, Link
 from wingman.hub.xet.shards import MAX_SHARD_BYTES
 from wingman.hub.xet.xorbs import MAX_XORB_BYTES
@@ -132,11 +132,10 @@ async def _shard_events(working: asyncio.Future[bool], progress: Progress) -> As
 
 
 def _outcome(working: asyncio.Future[bool]) -> dict[str, Any]:
-    error = working.exception() if not working.cancelled() else None
-    if working.cancelled():
-        return {"type": "error", "message": "The Hub is shutting down; try again.", "retryable": True}
+    error = Interrupted() if working.cancelled() else working.exception()
     if isinstance(error, HubError):
-        return {"type": "error", "message": str(error), "retryable": isinstance(error, OutOfSpace)}
+        retryable = isinstance(error, OutOfSpace | Interrupted)
+        return {"type": "error", "message": str(error), "retryable": retryable}
     if error is not None:
         log.error("registering a shard failed", exc_info=error)
         return {
