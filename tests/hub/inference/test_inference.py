@@ -267,6 +267,17 @@ if "wingman.serve" in sys.orig_argv:
     assert "out of memory, or so it looks" in answer.json()["error"]
 
 
+def test_workers_need_not_reach_the_public_address(start_hub: Callable[..., Workers]) -> None:
+    workers = start_hub()
+    workers.publish("behind-a-proxy", private=True)
+    workers.hub.environ["WINGMAN_PUBLIC_URL"] = "https://hub.invalid"
+    workers.hub.restart()
+
+    answer = workers.ask("behind-a-proxy", user="alice")
+
+    assert answer.status_code == 200
+
+
 def test_a_hub_without_the_serve_extra_says_how_to_get_it(
     start_hub: Callable[..., Workers], tmp_path: Path
 ) -> None:

@@ -55,7 +55,9 @@ def _local_address(request: HubRequest) -> str:
     if server and server[1] is not None:
         host, port = server
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return request.base
+    # Never from the Host header: whoever asks would choose where the worker takes its token and its model.
+    settings = request.hub.settings
+    return settings.public_url or f"http://127.0.0.1:{settings.port}"
 
 
 routes: list[Route] = [
