@@ -22,6 +22,7 @@ from wingman.hub.git.objects import (
     make_tree,
 )
 from wingman.hub.git.pointers import Pointer
+from wingman.hub.git.wire.checks import MAX_OTHER_BYTES
 from wingman.hub.git.wire.commands import Command, PushOutcome, PushRequest
 from wingman.hub.repos.model import Repo, RepoKind
 
@@ -189,6 +190,16 @@ def test_impossible_names_are_refused(hub, alice, repo, name):
 
     assert "invalid path" in outcome.problems[0][1]
     assert refs(hub, repo) == {MAIN: repo.head}
+
+
+def test_a_commit_that_would_fill_the_memory_is_refused(hub, alice, repo):
+    root = tree(file=blob(b"x"))
+    commit = commit_of(repo, root, repo.head)
+    giant = GitObject(ObjectKind.COMMIT, commit.data + b"x" * MAX_OTHER_BYTES)
+
+    outcome = push(hub, alice, repo, [blob(b"x"), root, giant], Command(repo.head, giant.oid, MAIN))
+
+    assert outcome.problems == ((MAIN, "a commit is too large"),)
 
 
 def test_objects_that_nothing_leads_to_are_not_kept(hub, alice, repo):

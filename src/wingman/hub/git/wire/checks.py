@@ -10,6 +10,9 @@ from wingman.hub.git.wire.program import Described
 from wingman.hub.repos.card import card_problems
 from wingman.hub.repos.model import RepoKind
 
+MAX_OTHER_BYTES = 64_000_000
+"""A folder of a million files has about 50 MB."""
+
 _NAMED_AT_MOST = 10
 
 
@@ -19,6 +22,21 @@ class Refused:
 
     reason: str
     advice: str
+
+
+def refuse_giants(described: Iterable[Described]) -> Refused | None:
+    """Folders, commits and tags that are too large to be held in memory."""
+    giant = next(
+        (item for item in described if item.size > MAX_OTHER_BYTES and item.kind is not ObjectKind.BLOB), None
+    )
+    if giant is None:
+        return None
+    what = {ObjectKind.TREE: "folder", ObjectKind.COMMIT: "commit", ObjectKind.TAG: "tag"}[giant.kind]
+    return Refused(
+        f"a {what} is too large",
+        f"The {what} {giant.oid} alone has {giant.size / 1e6:.0f} MB; {MAX_OTHER_BYTES / 1e6:.0f} MB are accepted. "
+        "Spread its files over several folders.",
+    )
 
 
 def refuse_large_blobs(

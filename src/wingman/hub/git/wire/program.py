@@ -13,6 +13,9 @@ from typing import IO
 from wingman.hub.errors import HubError
 from wingman.hub.git.objects import GitObject, ObjectKind
 
+MAX_ALLOCATION = "1g"
+"""The most memory that git may ask for at once while it looks at what a stranger sent."""
+
 _CHECKED_AT_ONCE = 400
 """So many questions and answers fit into the pipes (64 KiB) even if git reads all before it writes any."""
 
@@ -71,6 +74,8 @@ class DiskRepo:
         if protocol:
             environ["GIT_PROTOCOL"] = protocol
         if self.quarantine is not None:
+            # A few bytes of deltas can stand for an object of any size; git then gives up instead of the machine.
+            environ["GIT_ALLOC_LIMIT"] = MAX_ALLOCATION
             environ["GIT_OBJECT_DIRECTORY"] = str(self.quarantine)
             environ["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(self.folder / "objects")
         return environ

@@ -16,6 +16,7 @@ from wingman.hub.git.wire.checks import (
     Refused,
     pointers_among,
     refuse_card,
+    refuse_giants,
     refuse_large_blobs,
     refuse_lost_pointers,
     refuse_paths,
@@ -69,9 +70,12 @@ class PushService:
     def _check(
         self, request: PushRequest, repo: Repo, quarantined: DiskRepo, arrivals: _Arrivals
     ) -> Refused | None:
-        refused = refuse_large_blobs(
+        refused = refuse_giants(arrivals.described) or refuse_large_blobs(
             arrivals.described, arrivals.paths, max_regular_bytes=self._max_regular_bytes
-        ) or refuse_paths(quarantined.read_objects(arrivals.of(ObjectKind.TREE)), arrivals.paths)
+        )
+        if refused is None:
+            trees = quarantined.read_objects(arrivals.of(ObjectKind.TREE))
+            refused = refuse_paths(trees, arrivals.paths)
         if refused is not None:
             return refused
         small = [

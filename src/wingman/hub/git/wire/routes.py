@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from wingman.hub.access.model import Permission, require_user
+from wingman.hub.access.model import require_user
 from wingman.hub.errors import HubError, Invalid
 from wingman.hub.git.wire.bodies import body_pieces, spool_question
 from wingman.hub.git.wire.commands import PushHead, PushOutcome, PushRequest, advertise, report
@@ -22,6 +22,7 @@ from wingman.hub.git.wire.service import take_pack
 from wingman.hub.http.errors import answer_for
 from wingman.hub.http.repos import content_repo_in, repo_in
 from wingman.hub.http.requests import HubRequest
+from wingman.hub.repos.model import Repo
 
 UPLOAD_PACK, RECEIVE_PACK = "git-upload-pack", "git-receive-pack"
 _NEVER_CACHED = {
@@ -62,11 +63,23 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield piece
 
 
+def _pushable_repo(request: HubRequest) -> Repo:
+    """For those who may write, and for whoever opened a pull request; what they may move is checked by ref."""
+    repo = repo_in(request)
+    request.hub.pull_requests.require_push(request.caller, repo)
+    return repo
+
+
+def _require_refs(request: HubRequest, repo: Repo, wanted: PushRequest) -> None:
+    for command in wanted.commands:
+        request.hub.commits.require_pusher(request.caller, repo, command.ref)
+
+
 async def _pushable_refs(request: HubRequest) -> Response:
     find_git()
 
     def read() -> bytes:
-        repo = repo_in(request, Permission.REPO_CONTENT_WRITE)
+        repo = _pushable_repo(request)
         with request.hub.store.read() as tx:
             return advertise(tx.git.refs(repo.id))
 
@@ -85,13 +98,14 @@ async def upload_pack(request: HubRequest) -> Response:
 
 async def receive_pack(request: HubRequest) -> Response:
     wire = request.hub.git_wire
-    repo = await wire.start(lambda: repo_in(request, Permission.REPO_CONTENT_WRITE))
+    repo = await wire.start(lambda: _pushable_repo(request))
     user = require_user(request.caller)
     head, pieces = PushHead(), body_pieces(request)
     wanted = await _read_head(head, pieces)
     if not wanted.commands:
         # Clients ask so whether their credentials are good, before they send a large pack.
         return _push_answer(_nothing())
+    await wire.start(lambda: _require_refs(request, repo, wanted))
     await wire.current_copy(repo)
     resources = ExitStack()
     try:
