@@ -1,0 +1,229 @@
+"""Record flights as they report themselves; find them, list them, keep their files.
+
+Who may see a flight: its owner, administrators, and whoever may read the model it published. Its log and its worst
+rows show lines of the data, so `OWNERS_FILES` stay with the first two.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wingman.hub.access.model import Caller, Permission, may, refuse, require_user, visibility
+from wingman.hub.blobs.store import Blobs
+from wingman.hub.database import now
+from wingman.hub.errors import Invalid, TooLarge
+from wingman.hub.flights.comparing import Comparison, compare_reports
+from wingman.hub.flights.errors import FlightFileMissing, FlightIdTaken, FlightMissing, WrongFlightState
+from wingman.hub.flights.events import coalesce
+from wingman.hub.flights.model import (
+    EventKind,
+    Flight,
+    FlightEvent,
+    FlightFile,
+    FlightNumber,
+    FlightStatus,
+    MetricPoint,
+    fold,
+)
+from wingman.hub.flights.store import FlightFilter
+from wingman.hub.repos.model import Repo, RepoKind
+from wingman.hub.repos.service import RepoService
+from wingman.hub.store import Store, Transaction
+
+MAX_FILE_BYTES = 2 << 20
+MAX_FILES = 20
+MAX_EVENTS = 100_000
+"""Behind so many, only what changes the flight's state is kept."""
+OWNERS_FILES = frozenset(["worst_rows.json"])
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(json|yaml|svg|png|md|txt)\Z")
+_STATE_CHANGING = frozenset(EventKind) - {EventKind.LOG, EventKind.WARNING, EventKind.PROGRESS, EventKind.METRIC}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightFacts:
+    """What a flight says of itself when it begins."""
+
+    task: str = ""
+    data: str = ""
+    base: str = ""
+    method: str = ""
+    to: str | None = None
+    host: str = ""
+
+
+class FlightService:
+    """on_change: told the number and version of every flight that changed, from whichever thread changed it."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        repos: RepoService,
+        *,
+        on_change: Callable[[FlightNumber, int], None] = lambda number, version: None,
+    ) -> None:
+        self._store, self._blobs, self._repos = store, blobs, repos
+        self._on_change = on_change
+
+    def register(self, caller: Caller, flight_id: str, facts: FlightFacts) -> Flight:
+        """A flight begins, or goes on. Raises `Unauthorized`, `Forbidden`, `Invalid` (its id), `FlightIdTaken`."""
+        user = _recorder(caller)
+        check_flight_id(flight_id)
+        with self._store.write() as tx:
+            known = tx.flights.lock(flight_id)
+            if known is None:
+                flight = tx.flights.add(_new_flight(flight_id, caller))
+            elif known.owner_id == user.id:
+                flight = known
+            else:
+                raise FlightIdTaken(flight_id)
+            changed = tx.flights.update(
+                replace(
+                    flight,
+                    status=FlightStatus.RUNNING if known is None or flight.status.has_ended else flight.status,
+                    task=facts.task or flight.task,
+                    data=facts.data or flight.data,
+                    base=facts.base or flight.base,
+                    method=facts.method or flight.method,
+                    to=facts.to or flight.to,
+                    host=facts.host or flight.host,
+                    heard_at=now(),
+                )
+            )
+        self._on_change(changed.number, changed.version)
+        return changed
+
+    def record(self, caller: Caller, flight_id: str, events: Sequence[FlightEvent]) -> Flight:
+        """Keep a flight's events and what they change; those that are known already are passed over.
+
+        The first of them may be quicker than `register`. Raises `Unauthorized`, `Forbidden`, `Invalid` (the id),
+        `FlightMissing` (somebody else's).
+        """
+        _recorder(caller)
+        with self._store.write() as tx:
+            flight = _own_or_begun(tx, caller, flight_id)
+            changed = _keep(tx, caller, flight, events)
+        self._on_change(changed.number, changed.version)
+        return changed
+
+    def find(self, caller: Caller, flight_id: str) -> Flight:
+        """Raises `FlightMissing`."""
+        with self._store.read() as tx:
+            return _visible(tx, caller, flight_id)
+
+    def find_own(self, caller: Caller, flight_id: str) -> Flight:
+        """A flight that the caller may stop, resume or delete. Raises `FlightMissing`, `Unauthorized`, `Forbidden`."""
+        flight = self.find(caller, flight_id)
+        require_user(caller)
+        if not caller.may_write_at_all or not is_own(caller, flight):
+            raise refuse(caller, f"change the flight {flight_id}")
+        return flight
+
+    def page(
+        self,
+        caller: Caller,
+        *,
+        owner: str | None = None,
+        repo: Repo | None = None,
+        data: str | None = None,
+        statuses: tuple[FlightStatus, ...] = (),
+        after: FlightNumber | None = None,
+        limit: int = 50,
+    ) -> Sequence[Flight]:
+        """Flights that the caller may see, newest first; `after` is the number of the last one seen.
+
+        repo: those that published to this repository. data: those on this dataset. Raises `AccountMissing`.
+        """
+        is_limited = _is_limited(caller)
+        with self._store.read() as tx:
+            wanted = FlightFilter(
+                visible_to=visibility(caller),
+                own=caller.user.id if caller.user is not None and not is_limited else None,
+                everything=caller.user is not None and caller.user.is_admin and not is_limited,
+                owner_id=tx.accounts.namespace(owner).id if owner is not None else None,
+                repo_id=repo.id if repo is not None else None,
+                statuses=statuses,
+                data=data,
+                after=after,
+                limit=limit,
+            )
+            return tx.flights.page(wanted)
+
+    def events(
+        self,
+        flight: Flight,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        kinds: tuple[EventKind, ...] = (),
+        newest: bool = False,
+    ) -> Sequence[FlightEvent]:
+        """Of a flight that the caller may see; the last ones with `newest`, in order of arrival either way."""
+        with self._store.read() as tx:
+            return tx.flights.events(flight.number, after=after, limit=limit, kinds=kinds, newest=newest)
+
+    def metrics(self, flight: Flight) -> dict[str, list[MetricPoint]]:
+        """Every series a flight measured, by name."""
+        with self._store.read() as tx:
+            return tx.flights.metrics(flight.number)
+
+    def put_file(self, caller: Caller, flight_id: str, name: str, content: bytes) -> FlightFile:
+        """Keep a small artefact, in place of one called alike.
+
+        Raises `Unauthorized`, `Forbidden`, `FlightMissing` (somebody else's), `Invalid` (name, number), `TooLarge`.
+        """
+        _recorder(caller)
+        if not _FILE_NAME.match(name):
+            raise Invalid(
+                f"{name!r} is not a name for a flight's file: use letters, digits, '-' and '_', and one of the endings "
+                ".json, .yaml, .svg, .png, .md, .txt."
+            )
+        if len(content) > MAX_FILE_BYTES:
+            raise TooLarge(f"{name} has {len(content)} bytes; a flight's file may have {MAX_FILE_BYTES} at most.")
+        with self._store.write() as tx:
+            flight = _own_or_begun(tx, caller, flight_id)
+        file = FlightFile(name, len(content), _key(flight, content), now())
+        self._blobs.put(file.key, content)
+        with self._store.write() as tx:
+            names = {known.name for known in tx.flights.files(flight.number)}
+            if name not in names and len(names) >= MAX_FILES:
+                raise Invalid(f"The flight {flight_id!r} has {MAX_FILES} files; more are not kept.")
+            replaced = tx.flights.put_file(flight.number, file)
+            changed = tx.flights.update(flight_now(tx, flight.number))
+        if replaced is not None:
+            self._blobs.delete(replaced)
+        self._on_change(changed.number, changed.version)
+        return file
+
+    def files(self, caller: Caller, flight: Flight) -> list[FlightFile]:
+        """The files of a flight that this caller may read, by name."""
+        with self._store.read() as tx:
+            files = tx.flights.files(flight.number)
+        return [file for file in files if file.name not in OWNERS_FILES or is_own(caller, flight)]
+
+    def read_file(self, caller: Caller, flight: Flight, name: str) -> bytes:
+        """Raises `FlightFileMissing`."""
+        with self._store.read() as tx:
+            file = tx.flights.file(flight.number, name)
+        if file is None or (name in OWNERS_FILES and not is_own(caller, flight)):
+            raise FlightFileMissing(flight.id, name)
+        return self._blobs.read(file.key)
+
+    def delete(self, caller: Caller, flight_id: str) -> None:
+        """Forget a flight that has ended. Raises `FlightMissing`, `Unauthorized`, `Forbidden`, `WrongFlightState`."""
+        flight = self.find_own(caller, flight_id)
+        if flight.is_started_here and not flight.status.has_ended:
+            raise WrongFlightState(f"The flight {flight_id!r} is {flight.status}; stop it first.")
+        with self._store.write() as tx:
+            files = tx.flights.files(flight.number)
+            tx.flights.delete(flight.number)
+        for file in files:
+            self._blobs.delete(file.key)
+
+    def compare(self, caller: Caller, first_id: str, second_id: str) -> Comparison:
+        """Two finished flights side by side. Raises `FlightMissing`, `FlightFileMissing` (one has no report)."""
+        first, second = self.find(caller, first_id), self.find(caller, second_id)
+        return compare_reports(self._outcome(caller, first), self._outcome(caller, second))
