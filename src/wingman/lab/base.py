@@ -50,7 +50,7 @@ def find_base(
     folder = Path(name).expanduser()
     if folder.is_dir():
         return read_base(folder, id=folder.name, revision=None)
-    if name in (STARTER_BASE, f"sentence-transformers/{STARTER_BASE}") and endpoint is None:
+    if name in (STARTER_BASE, f"sentence-transformers/{STARTER_BASE}"):
         return read_base(_starter_folder(home), id=STARTER_BASE, revision=None)
     return _download(name, revision=revision, endpoint=endpoint, token=token)
 
@@ -62,6 +62,7 @@ def _starter_folder(home: Path) -> Path:
 
 
 def _download(name: str, *, revision: str | None, endpoint: str | None, token: str | None) -> BaseModel:
+    import httpx2 as httpx
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
@@ -79,7 +80,7 @@ def _download(name: str, *, revision: str | None, endpoint: str | None, token: s
         raise BaseModelError(
             f"There is no folder {name} here, and no model {name} that you may read on {api.endpoint}."
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, httpx.TransportError, OSError) as error:
         raise HubError(
             f"The Hub at {api.endpoint} cannot be reached for the base model {name} ({error}).",
             endpoint=api.endpoint,

@@ -220,7 +220,7 @@ def reopen(
     base = find_base(
         name,
         home=request.home,
-        endpoint=hub.endpoint if hub else None,
+        endpoint=hub.endpoint if hub else request.endpoint,
         token=token,
         revision=recipe.base.revision,
     )

@@ -15,7 +15,8 @@ def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None,
 
     Raises `DataError` when there is no such dataset (or it is not visible), `HubError` when the Hub is out of reach.
     """
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    import httpx2 as httpx
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     api = make_api(endpoint, token)
     try:
@@ -23,17 +24,15 @@ def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None,
         folder = api.snapshot_download(source, repo_type="dataset", revision=commit)
     except RevisionNotFoundError as error:
         raise DataError(f"The dataset {source} has no revision {revision}.") from error
-    except RepositoryNotFoundError as error:
+    except (RepositoryNotFoundError, HFValidationError) as error:
         raise DataError(
             f"There is neither a file {source} here nor a dataset {source} that you may read on {api.endpoint}. Check the name, or log in."
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, httpx.TransportError, OSError) as error:
         raise HubError(
             f"The Hub at {api.endpoint} cannot be reached ({error}); is it up? Try: wingman up",
             endpoint=api.endpoint,
         ) from error
-    except ValueError as error:  # an httpx transport error reaches us as a plain error of the client
-        raise DataError(f"{source} is not a file, and not a valid dataset id: {error}") from error
     return _read_snapshot(Path(folder), source, str(commit))
 
 

@@ -138,7 +138,8 @@ def _make_examples(
 
 
 def _find_base(request: Request, hub: Hub | None) -> BaseModel:
-    endpoint, token = (hub.endpoint, hub.token) if hub else (None, None)
+    endpoint = hub.endpoint if hub else chosen_endpoint(request.endpoint)
+    token = hub.token if hub else request.token
     name = request.base
     if name is None and hub is not None and hub.user is not None:
         from huggingface_hub.errors import HfHubHTTPError
@@ -234,14 +235,14 @@ def _pin_data(request: Request, table: Table, columns: dict[str, str], recipe: R
 
 def _find_hub(request: Request) -> tuple[Hub | None, list[Finding]]:
     """The Hub, if one answers. It must when the person named a repository or an endpoint, else the flight stays local."""
-    if not request.publish:
-        return (connect(request.endpoint, request.token) if request.endpoint else None), []
     endpoint = chosen_endpoint(request.endpoint)
     try:
         hub = connect(endpoint, request.token)
-        if request.to is not None:
+        if request.publish and request.to is not None:
             check_target(hub, request.to)
     except HubError:
+        if not request.publish:
+            return None, []
         if request.to is not None:
             raise
         advice = "Start one with `wingman up` and run the same command again to publish."
@@ -253,7 +254,7 @@ def _find_hub(request: Request) -> tuple[Hub | None, list[Finding]]:
                 advice,
             )
         ]
-    if hub.user is None:
+    if request.publish and hub.user is None:
         advice = f"Log in and run the same command again: HF_ENDPOINT={endpoint} hf auth login"
         return hub, [
             Finding(

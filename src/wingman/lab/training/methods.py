@@ -1,5 +1,6 @@
 """What is trained: the whole model, low-rank adapters, or only a head on a frozen encoder."""
 
+import warnings
 from typing import Any
 
 from wingman.lab.base import BaseModel
@@ -36,7 +37,10 @@ def apply_method(model: Any, training: Training) -> Any:
             lora_dropout=0.05,
             target_modules="all-linear",
         )
-        return get_peft_model(model, config)
+        with warnings.catch_warnings():
+            # peft 0.21 reads an attribute that transformers 5.23 has renamed.
+            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+            return get_peft_model(model, config)
     if training.method == "features":
         for parameter in model.base_model.parameters():
             parameter.requires_grad = False

@@ -1,0 +1,89 @@
+"""Every kind of bad input stops in the dry run: what was found, where, what to do; and nothing is left behind."""
+
+import pytest
+from click.testing import CliRunner
+
+from tests.lab.conftest import make_reviews
+from wingman.cli.main import cli
+from wingman.lab.errors import ResourceError
+from wingman.lab.estimate import Estimate, check_resources
+
+NO_HUB = ["--hub", "http://127.0.0.1:9"]  # the discard port: nobody answers
+
+
+def fly(home, data, *options, base=None):
+    arguments = ["fly", str(data), "--home", str(home), *options]
+    arguments += ["--base", str(base)] if base else []
+    return CliRunner().invoke(cli, arguments)
+
+
+def rows(*extra, n=60):
+    return make_reviews(n).to_csv(index=False) + "".join(f"{line}\n" for line in extra)
+
+
+BAD = {
+    "malformed CSV": (rows("one,two,three"), [], ["line 62", "another number of fields", "quotation marks"]),
+    "one class only": (rows().replace(",bad", ",good"), [], ["same label, 'good'", "line 2", "Add rows of another class"]),
+    "two rows": ("text,label\na b,x\nc d,y\n", [], ["2 usable rows", "line 2, line 3", "at least 20"]),
+    "empty file": ("", [], ["is empty"]),
+    "10 MB cell": (rows("x" * 10_000_000 + ",good"), [], ["10,000,000 characters", "line 62"]),
+    "unknown column": (rows(), ["--column", "label=sentiment"], ["no column 'sentiment'", "text, label"]),
+    "labels that conflict": (rows("the very same,good", "The very same!,bad"), [], ["line 62 says 'good'", "line 63 says 'bad'", "--repair"]),
+    "Hub not running": (rows(), [*NO_HUB, "--to", "me/mine"], ["No Hub answers at http://127.0.0.1:9", "wingman up"]),
+    "no such column": ("text\n" + "a few words\n" * 30, [], ["looks like the label", "Its columns are: text", "--column label=NAME"]),
+    "absent base": (rows(), ["--base", "./nowhere-to-be-found", *NO_HUB], ["There is no folder ./nowhere-to-be-found here, and no model"]),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input_stops_with_what_where_and_what_to_do(tmp_path, tiny_base, kind):
+    content, options, expected = BAD[kind]
+    (tmp_path / "data.csv").write_text(content)
+    home = tmp_path / "home"
+
+    done = fly(home, tmp_path / "data.csv", *options, base=None if "--base" in options else tiny_base)
+
+    assert done.exit_code == 1, done.output
+    assert [words for words in expected if words not in done.output] == []
+    assert not (home / "runs").exists()
+
+
+def test_wrong_encoding_stops_and_the_advised_option_works(tmp_path, tiny_base):
+    path = tmp_path / "data.csv"
+    path.write_bytes(rows("café noir,good").encode("cp1252"))
+
+    refused = fly(tmp_path, path, *NO_HUB, base=tiny_base)
+    accepted = fly(tmp_path, path, *NO_HUB, "--dry-run", "--encoding", "cp1252", base=tiny_base)
+
+    assert (refused.exit_code, accepted.exit_code) == (1, 0)
+    assert "line 62" in refused.output
+
+
+def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base):
+    frame = make_reviews(100)
+    frame["split"] = ["train"] * 80 + ["test"] * 20
+    frame.loc[85, "text"] = frame.loc[3, "text"].upper()
+    frame.loc[85, "label"] = frame.loc[3, "label"]
+    frame.to_csv(tmp_path / "data.csv", index=False)
+
+    refused = fly(tmp_path, tmp_path / "data.csv", *NO_HUB, base=tiny_base)
+    repaired = fly(tmp_path, tmp_path / "data.csv", *NO_HUB, "--dry-run", "--repair", base=tiny_base)
+
+    assert (refused.exit_code, repaired.exit_code) == (1, 0)
+    assert "line 87 is line 5" in refused.output
+    assert "--repair left 1 of 100 rows out" in repaired.output
+
+
+@pytest.mark.parametrize(("memory", "disk", "word"), [(10**15, 0, "memory"), (0, 10**18, "disk")])
+def test_too_little_memory_or_disk_is_said_in_gigabytes(tmp_path, memory, disk, word):
+    with pytest.raises(ResourceError, match=rf"GB of {word}.*(--base|--home)"):
+        check_resources(Estimate(1.0, memory, disk, 1, "a test"), tmp_path / "not-yet-there")
+
+
+def test_a_dry_run_says_what_it_found_and_writes_no_run(tmp_path, reviews, tiny_base):
+    done = fly(tmp_path, reviews, "--dry-run", *NO_HUB, base=tiny_base)
+
+    assert done.exit_code == 0, done.output
+    assert "column 'text' (" in done.output
+    assert "right within a factor of two" in done.output
+    assert not (tmp_path / "runs").exists()

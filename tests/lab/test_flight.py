@@ -1,0 +1,226 @@
+"""Whole flights with a tiny base: what they leave, that they resume, reproduce, publish and compare."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.lab.conftest import make_reviews
+from wingman.lab.flight import fly
+from wingman.lab.request import Request
+from wingman.lab.run import Run, open_run
+
+pytestmark = pytest.mark.slow
+FAST = {"epochs": 12.0, "learning_rate": 5e-3, "batch_rows": 16, "publish": False}
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def flown(tmp_path_factory, tiny_base):
+    """One finished local flight: (run, result)."""
+    folder = tmp_path_factory.mktemp("flown")
+    make_reviews().to_csv(folder / "reviews.csv", index=False)
+    result = fly(Request(data=str(folder / "reviews.csv"), home=folder / "home", base=str(tiny_base), **FAST))
+    return open_run(folder / "home"), result
+
+
+def test_the_result_has_just_the_documented_keys(flown):
+    _, result = flown
+
+    assert list(result) == ["repo", "revision", "url", "endpoint", "metrics", "baseline", "mcnemar_p", "rows", "seconds"]
+    assert set(result["metrics"]["accuracy"]) == {"value", "low", "high"}
+    assert result["rows"] == {"train": 210, "validation": 30, "test": 60}
+    json.dumps(result)
+
+
+def test_the_model_learned_what_words_say(flown):
+    _, result = flown
+
+    assert result["metrics"]["accuracy"]["value"] > 0.85
+
+
+def test_predictions_are_in_the_order_of_the_rows_they_name(flown):
+    from transformers import pipeline
+
+    run, _ = flown
+    stored = pd.read_parquet(run.path("evaluation", "predictions.parquet"))
+    texts = dict(zip(*[pd.read_parquet(run.path("prepared", "test.parquet"))[name] for name in ("place", "text")], strict=True))
+    answers = pipeline("text-classification", model=str(run.path("model")))([texts[place] for place in stored["place"]])
+
+    assert [answer["label"] for answer in answers] == list(stored["prediction"])
+    np.testing.assert_allclose([answer["score"] for answer in answers], stored["confidence"], atol=1e-4)
+
+
+def test_the_report_says_what_the_predictions_say(flown):
+    run, result = flown
+    stored = pd.read_parquet(run.path("evaluation", "predictions.parquet"))
+
+    assert result["metrics"]["accuracy"]["value"] == pytest.approx(stored["right"].mean(), abs=1e-6)
+    assert result["baseline"]["accuracy"]["value"] == pytest.approx((stored["baseline"] == stored["label"]).mean(), abs=1e-6)
+
+
+def test_engines_are_checked_and_fp32_equals_the_model(flown):
+    run, _ = flown
+    engines = run.read_json("evaluation", "engines.json")["engines"]
+
+    assert engines["fp32"]["test"]["largest_difference"] < 1e-4
+    assert engines["int8"]["test"]["agreement"] > 0.9
+    assert engines["int8"]["largest_difference_alone"] < 0.05
+
+
+def test_the_card_is_parsed_by_the_public_client(flown):
+    from huggingface_hub import ModelCard
+
+    run, result = flown
+    card = ModelCard.load(run.path("card", "README.md"))
+    accuracy = next(found for found in card.data.eval_results if found.metric_type == "accuracy")
+
+    assert accuracy.metric_value == pytest.approx(result["metrics"]["accuracy"]["value"], abs=1e-4)
+    assert accuracy.metric_args["low"] < accuracy.metric_value
+    assert "## Limits found" in card.text
+
+
+def test_the_same_flight_again_does_nothing(flown, tiny_base):
+    run, result = flown
+    reused = []
+    request = Request(**{**run.request, "home": run.folder.parents[1]})
+
+    again = fly(request, listeners=[lambda event: reused.append(event.get("reused")) if event["event"] == "step_finished" else None])
+
+    assert again["metrics"] == result["metrics"]
+    assert reused[1:] == [True] * 7
+
+
+def test_events_are_whole_lines_with_times_and_steps(flown):
+    run, _ = flown
+    events = [json.loads(line) for line in run.path("events.jsonl").read_text().splitlines()]
+
+    assert events[0]["event"] == "flight_started"
+    assert [event["step"] for event in events if event["event"] == "step_finished"][:8] == [
+        "choose", "prepare", "baseline", "train", "evaluate", "export", "compare", "card",
+    ]  # fmt: skip
+
+
+def start_flight(home: Path, data: Path, base: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "wingman.cli", "fly", str(data), "--home", str(home), "--base", str(base)]
+    command += ["--no-publish", "--epochs", "20", "--learning-rate", "0.001"]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> None:
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, "the flight did not come so far"
+        time.sleep(0.02)
+
+
+def test_a_flight_killed_while_training_ends_with_the_same_model(tmp_path, reviews, tiny_base):
+    finish(start_flight(tmp_path / "whole", reviews, tiny_base))
+    whole = open_run(tmp_path / "whole")
+
+    killed = start_flight(tmp_path / "killed", reviews, tiny_base)
+    wait_for(lambda: list((tmp_path / "killed").glob("runs/*/checkpoints/checkpoint-*/trainer_state.json")), killed)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    resumed = open_run(tmp_path / "killed")
+    assert resumed.record("train") is None
+    finish(start_flight(tmp_path / "killed", reviews, tiny_base))
+
+    assert resumed.id == whole.id
+    assert resumed.record("train")["summary"]["resumed_from"] is not None
+    assert digest(resumed.path("model", "model.safetensors")) == digest(whole.path("model", "model.safetensors"))
+    assert resumed.read_json("evaluation", "report.json") == whole.read_json("evaluation", "report.json")
+
+
+@pytest.mark.parametrize("step", ["prepare", "evaluate", "export"])
+def test_a_flight_killed_after_any_step_goes_on_from_there(flown, tmp_path, step):
+    import shutil
+
+    run, result = flown
+    home = tmp_path / "home"
+    shutil.copytree(run.folder.parents[1], home)
+    copy = Run(home / "runs" / run.id)
+    # What a kill in the middle of the step leaves: no record, half of its output.
+    copy.path("records", f"{step}.json").unlink()
+    half = {"prepare": "prepared/test.parquet", "evaluate": "evaluation/report.json", "export": "onnx/model_int8.onnx"}[step]
+    copy.path(half).write_bytes(b"half")
+
+    again = fly(Request(**{**run.request, "home": home}))
+
+    assert again["metrics"] == result["metrics"]
+
+
+def test_callers_bring_their_own_arguments_callbacks_loss_metrics_and_trainer(tmp_path, reviews, tiny_base):
+    import torch
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+
+    from wingman.lab.steps.train import Custom
+
+    seen = {"steps": 0, "losses": 0, "metrics": 0, "trainer": 0}
+
+    class Count(TrainerCallback):
+        def on_step_end(self, *_, **__):
+            seen["steps"] += 1
+
+    class Mine(Trainer):
+        def training_step(self, *given, **named):
+            seen["trainer"] += 1
+            return super().training_step(*given, **named)
+
+    def loss(outputs, labels, num_items_in_batch=None):
+        seen["losses"] += 1
+        return torch.nn.functional.cross_entropy(outputs.logits, labels, label_smoothing=0.1)
+
+    def metrics(predicted):
+        seen["metrics"] += 1
+        return {"accuracy": float((predicted.predictions.argmax(-1) == predicted.label_ids).mean())}
+
+    arguments = TrainingArguments(
+        output_dir="unused", max_steps=7, eval_strategy="steps", eval_steps=7, use_cpu=True, report_to="none", save_strategy="no"
+    )
+    custom = Custom(Mine, arguments, [Count()], loss, metrics)
+    request = Request(data=str(reviews), home=tmp_path, base=str(tiny_base), **FAST)
+    fly(request, custom=custom)
+    run = open_run(tmp_path)
+
+    assert seen["steps"] == seen["trainer"] == 7
+    assert seen["metrics"] == 1
+    assert seen["losses"] >= 7
+    assert "trainer_class: " in " ".join(run.recipe.training.custom)
+
+
+@pytest.mark.parametrize("method", ["lora", "features"])
+def test_other_methods_leave_a_plain_model_too(tmp_path, reviews, tiny_base, method):
+    from transformers import AutoModelForSequenceClassification
+
+    fly(Request(data=str(reviews), home=tmp_path, base=str(tiny_base), method=method, epochs=2.0, publish=False))
+    run = open_run(tmp_path)
+    model = AutoModelForSequenceClassification.from_pretrained(run.path("model"))
+    base = AutoModelForSequenceClassification.from_pretrained(tiny_base)
+
+    same = torch_equal(model.bert.encoder, base.bert.encoder)
+    assert same == (method == "features")
+    assert type(model).__name__ == "BertForSequenceClassification"
+
+
+def torch_equal(one, two) -> bool:
+    import torch
+
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))

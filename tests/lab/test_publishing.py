@@ -1,0 +1,167 @@
+"""Flights to a real Hub: versions, comparison in words, reproduction from a recipe, and served answers."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.lab.conftest import make_reviews
+from tests.servers.hub import LiveHub, token
+from wingman.lab.errors import HubError
+from wingman.lab.flight import fly, load_recipe, request_of
+from wingman.lab.hub import Hub, connect
+from wingman.lab.request import Request
+from wingman.lab.run import open_run
+from wingman.lab.starter.publish import dataset_card
+from wingman.lab.starter.sets import MOVIES, BuiltSet
+
+pytestmark = [pytest.mark.slow, pytest.mark.client]
+REPO = "alice/reviews"
+
+
+@pytest.fixture(scope="module")
+def live_hub(tmp_path_factory):
+    hub = LiveHub(tmp_path_factory.mktemp("hub") / "home")
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture(scope="module")
+def hub(live_hub) -> Hub:
+    return connect(live_hub.url, token("alice"))
+
+
+def request_for(hub: Hub, data: Path, home: Path, base: Path, **rest) -> Request:
+    choices = {"epochs": 12.0, "learning_rate": 5e-3, "batch_rows": 16, "to": REPO, **rest}
+    return Request(data=str(data), home=home, base=str(base), endpoint=hub.endpoint, token=hub.token, **choices)
+
+
+@pytest.fixture(scope="module")
+def first(hub, tmp_path_factory, tiny_base):
+    """The first version: (folder, result)."""
+    folder = tmp_path_factory.mktemp("first")
+    make_reviews().to_csv(folder / "reviews.csv", index=False)
+    return folder, fly(request_for(hub, folder / "reviews.csv", folder / "home", tiny_base))
+
+
+def test_a_flight_publishes_v1_with_everything_beside_the_model(hub, first):
+    _, result = first
+    files = set(hub.api().list_repo_files(REPO, revision="v1"))
+
+    assert (result["repo"], result["revision"], result["url"]) == (REPO, "v1", f"{hub.endpoint}/{REPO}")
+    assert {
+        "README.md", "config.json", "model.safetensors", "tokenizer.json", "serving.json", "recipe.yaml", "onnx/model.onnx",
+        "onnx/model_int8.onnx", "evaluation/report.json", "evaluation/predictions.parquet", "evaluation/confusion.svg",
+    } <= files  # fmt: skip
+
+
+def test_no_text_of_the_data_is_published(hub, first):
+    path = hub.api().hf_hub_download(REPO, "evaluation/predictions.parquet", revision="v1")
+
+    assert "text" not in pd.read_parquet(path).columns
+
+
+def test_the_endpoint_answers_as_evaluated(first):
+    folder, _ = first
+    served = open_run(folder / "home").read_json("served.json")
+
+    assert served["served"]
+    assert served["agreement"] == 1.0
+    assert served["largest_difference"] < 0.05
+
+
+def test_publishing_again_makes_no_new_version(hub, first, tiny_base):
+    folder, _ = first
+    again = fly(request_for(hub, folder / "reviews.csv", folder / "home", tiny_base))
+
+    assert again["revision"] == "v1"
+    assert [tag.name for tag in hub.api().list_repo_refs(REPO).tags] == ["v1"]
+
+
+def test_a_kill_between_commit_and_tag_is_mended(hub, first, tiny_base):
+    folder, _ = first
+    run = open_run(folder / "home")
+    hub.api().delete_tag(REPO, tag="v1")
+    run.path("records", "publish.json").unlink()
+    before = len(hub.api().list_repo_commits(REPO))
+
+    again = fly(request_for(hub, folder / "reviews.csv", folder / "home", tiny_base))
+
+    assert again["revision"] == "v1"
+    assert len(hub.api().list_repo_commits(REPO)) == before
+
+
+def test_the_published_recipe_gives_the_same_numbers(hub, first, tmp_path, tiny_base):
+    folder, result = first
+    recipe = load_recipe(f"{REPO}@v1", endpoint=hub.endpoint, token=hub.token)
+    request = Request(data=str(folder / "reviews.csv"), home=tmp_path, base=str(tiny_base), publish=False)
+
+    again = fly(request_of(recipe, request), recipe=recipe)
+
+    assert again["metrics"] == result["metrics"]
+    assert again["baseline"] == result["baseline"]
+
+
+def test_a_recipe_is_not_flown_on_other_data(hub, first, tmp_path, tiny_base):
+    recipe = load_recipe(f"{REPO}@v1", endpoint=hub.endpoint, token=hub.token)
+    make_reviews(200, seed=5).to_csv(tmp_path / "reviews.csv", index=False)
+    request = Request(data=str(tmp_path / "reviews.csv"), home=tmp_path, base=str(tiny_base), publish=False)
+
+    with pytest.raises(ValueError, match="other content of reviews.csv"):
+        fly(request_of(recipe, request), recipe=recipe)
+
+
+def test_a_flight_on_changed_data_says_whether_v2_is_better(hub, first, tmp_path, tiny_base):
+    frame = make_reviews(500)
+    frame.to_csv(tmp_path / "reviews.csv", index=False)
+
+    result = fly(request_for(hub, tmp_path / "reviews.csv", tmp_path / "home", tiny_base))
+    comparison = open_run(tmp_path / "home").read_json("comparison.json")
+    card = Path(hub.api().hf_hub_download(REPO, "README.md", revision="v2")).read_text()
+
+    assert result["revision"] == "v2"
+    assert comparison["previous"] == "v1"
+    # None of the rows compared on was trained on by v1.
+    assert 20 <= comparison["rows"] <= result["rows"]["test"]
+    assert comparison["words"].startswith(("No difference between The new version and v1", "The new version is", "v1 is"))
+    assert comparison["words"] in card
+    assert f"{REPO}@v2" in card
+
+
+def test_publishing_where_one_may_not_stops_in_the_dry_run(hub, tmp_path, tiny_base):
+    make_reviews(60).to_csv(tmp_path / "reviews.csv", index=False)
+
+    with pytest.raises(HubError, match="may not publish to 'bob/mine'"):
+        fly(request_for(hub, tmp_path / "reviews.csv", tmp_path / "home", tiny_base, to="bob/mine"))
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_a_hub_dataset_is_flown_with_its_splits_and_commit(hub, tmp_path, tiny_base):
+    import datasets
+
+    frame = make_reviews(200)
+    parts = {"train": frame[:140], "validation": frame[140:160], "test": frame[160:]}
+    api = hub.api()
+    api.create_repo("alice/words", repo_type="dataset")
+    for name, part in parts.items():
+        part.to_parquet(tmp_path / f"{name}.parquet", index=False)
+        api.upload_file(path_or_fileobj=str(tmp_path / f"{name}.parquet"), path_in_repo=f"data/{name}-0.parquet", repo_id="alice/words", repo_type="dataset")
+    assert datasets.__version__
+
+    result = fly(request_for(hub, "alice/words", tmp_path / "home", tiny_base, publish=False, to=None))
+    recipe = open_run(tmp_path / "home").recipe
+
+    assert result["rows"] == {"train": 140, "validation": 20, "test": 40}
+    assert recipe.data.revision == api.dataset_info("alice/words").sha
+    assert recipe.data.splits == "given"
+
+
+def test_the_card_of_a_starter_set_states_source_licence_and_counts():
+    frame = pd.DataFrame({"text": ["a", "b", "c"], "label": ["x", "y", "x"], "split": ["train", "validation", "test"]})
+    text = dataset_card(MOVIES, BuiltSet(frame, {"repeats of a text": 2}), "me/movie-sentences")
+
+    assert "license: mit" in text
+    assert MOVIES.archive.sha256 in text
+    assert "2 rows (repeats of a text)" in text
+    assert json.dumps(MOVIES.citation)[1:40] in text
