@@ -95,7 +95,7 @@ def test_a_read_token_changes_nothing_and_says_why(live_hub: LiveHub, api: HfApi
 
 
 @pytest.mark.parametrize(
-    "path", ["../escape", "a/../../escape", "/etc/passwd", ".git/config", "a//b", "nul\0byte", "back\\slash"]
+    "path", ["../escape", "a/../../escape", "/etc/passwd", ".git/config", "a//b", "nul\0byte", "..\\escape"]
 )
 def test_paths_that_lead_out_of_the_repository_spoil_the_commit(
     live_hub: LiveHub, api: HfApi, repo: str, path: str
@@ -109,7 +109,7 @@ def test_paths_that_lead_out_of_the_repository_spoil_the_commit(
 
     status, _, answer = send(live_hub, "POST", f"/api/models/{repo}/commit/main", body)
 
-    assert status == 400
+    assert status == 422
     assert "Invalid path" in answer["error"]
     assert is_untouched(api, repo)
 

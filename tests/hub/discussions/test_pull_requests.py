@@ -186,3 +186,19 @@ def test_a_squashed_pull_request_still_shows_what_it_changes(
     assert "new.txt" in hub.pull_requests.proposal(repo, discussion).diff
     hub.pull_requests.merge(alice, repo, num)
     assert text(hub, repo, "new.txt") == b"x\n"
+
+
+def test_who_may_push_at_all(hub: Hub, alice: Caller, bob: Caller, repo: Repo):
+    hub.pull_requests.require_push(alice, repo)
+    with pytest.raises(Forbidden):
+        hub.pull_requests.require_push(bob, repo)
+    with pytest.raises(Unauthorized):
+        hub.pull_requests.require_push(ANONYMOUS, repo)
+
+    num = offer(hub, bob, repo, AddFile("new.txt", b"x"))
+
+    hub.pull_requests.require_push(bob, repo)
+    hub.commits.require_pusher(bob, repo, f"refs/pr/{num}")
+    for ref in ("refs/heads/main", "refs/tags/v1", f"refs/pr/{num + 1}"):
+        with pytest.raises(Forbidden):
+            hub.commits.require_pusher(bob, repo, ref)

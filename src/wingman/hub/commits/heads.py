@@ -35,8 +35,7 @@ def move_head(
     target = commit or new
     tx.git.add_commits(repo.id, [*new_commits, *([target] if target else [])])
     tx.git.move_ref(repo.id, ref, old=old, new=new, commit=target)
-    if target:
-        record_push(tx, repo, ref, old=old, new=target, user_id=user_id, at=at)
+    record_push(tx, repo, ref, old=old, new=target, user_id=user_id, at=at)
     if ref == MAIN:
         record_main(tx, repo, head=target, before=old, at=at)
     else:

@@ -18,6 +18,7 @@ from wingman.hub.discussions.service import (
     contributor,
     find_discussion,
 )
+from wingman.hub.discussions.store import DiscussionFilter
 from wingman.hub.errors import Invalid
 from wingman.hub.events.model import PULL_REQUEST_MERGED
 from wingman.hub.git.history import merge_base
@@ -81,6 +82,23 @@ class PullRequestService:
             )
             result = self._commits.commit_within(tx, user, repo, discussion.ref, request)
             return discussion, result
+
+    def require_push(self, caller: Caller, repo: Repo) -> None:
+        """Whether there is anything that the caller may push to: a branch, or a pull request of their own.
+
+        Raises `Unauthorized`, `Forbidden`.
+        """
+        if may(caller, Permission.REPO_CONTENT_WRITE, repo):
+            return
+        user = require_user(caller)
+        if may(caller, Permission.REPO_CONTRIBUTE, repo):
+            own = DiscussionFilter(
+                is_pull_request=True, statuses=(Status.OPEN, Status.DRAFT, Status.CLOSED), author=user.name
+            )
+            with self._store.read() as tx:
+                if tx.discussions.count(repo.id, own):
+                    return
+        raise refuse(caller, f"push to {repo.full_name}")
 
     def proposal(self, repo: Repo, discussion: Discussion) -> Proposal:
         """Raises `RevisionMissing` if the pull request's ref is gone."""

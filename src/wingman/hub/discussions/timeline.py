@@ -15,11 +15,18 @@ MAX_COMMITS_SHOWN = 100
 
 
 def record_push(
-    tx: Transaction, repo: Repo, ref: str, *, old: str | None, new: str, user_id: int | None, at: datetime
+    tx: Transaction,
+    repo: Repo,
+    ref: str,
+    *,
+    old: str | None,
+    new: str | None,
+    user_id: int | None,
+    at: datetime,
 ) -> None:
     """A ref moved from commit `old` to `new`: if it is a pull request's, put its new commits on the timeline.
 
-    Raises `Invalid` if there is no such pull request, or it is merged.
+    Raises `Invalid` if there is no such pull request, it is merged, or `new` is None: its changes stay readable.
     """
     if not ref.startswith("refs/pr/"):
         return
@@ -29,6 +36,8 @@ def record_push(
         raise Invalid(f"There is no pull request behind {ref}; open one first.")
     if discussion.status is Status.MERGED:
         raise Invalid(f"Pull request {num} is merged; open another one for further changes.")
+    if new is None:
+        raise Invalid(f"{ref} cannot be deleted; close pull request {num} instead.")
     base = tx.git.ref(repo.id, discussion.base)
     forked_at = merge_base(tx.git, repo.pool_id, base.commit, new) if base else None
     added = takewhile(lambda item: item[0] not in (old, forked_at), first_parents(tx.git, repo.pool_id, new))
