@@ -3,7 +3,8 @@
 Both servers have the same encoder (MiniLM's shape: 6 layers, 384 wide; random weights unless --model names a
 folder laid out as a repository) and get the same sentences, drawn from a fixed distribution of lengths. Rounds
 alternate between the servers, so that a machine that is busy with something else slows both. The load comes
-from this process: connections that are kept, each with one question at a time.
+from this process: connections that are kept, each with one question at a time. Beside answers per second stands
+the processor time that the server and its children spent on each, which other work on the machine disturbs less.
 
     stock      Starlette, a plain function (in its thread pool, as FastAPI runs one), transformers.pipeline
     fp32       `python -m wingman.serve` with the exported model as it is
@@ -32,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httptools
+import psutil
 
 WORDS = "the a film plot story of and is was it that very not good bad dull bright slow quick moving funny sad".split()  # noqa: SIM905
 NUM_SENTENCES = 512
@@ -67,18 +69,26 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
 class Server:
     """Where to ask."""
 
+    pid: int
     port: int
     path: str = "/"
     token: str = "none"
 
+    def cpu_seconds(self) -> float:
+        """Spent so far by the process and those it started."""
+        process = psutil.Process(self.pid)
+        times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+        return sum(time.user + time.system for time in times)
+
 
 @dataclass(frozen=True)
 class Measured:
-    """One round: answers per second and the wait for them, in milliseconds."""
+    """One round: answers per second the wait for them, and the server's processor time for each."""
 
     per_second: float
     median_ms: float
     p99_ms: float
+    cpu_ms: float
 
 
 def main() -> None:
@@ -119,21 +129,25 @@ def _measure(
 
 
 def _print(results: dict[tuple[str, int], list[Measured]], connections: list[int]) -> None:
-    print("Answers per second, median of the rounds (each round; median / p99 wait in ms); ratio to stock.")
+    print(
+        "Answers per second: median of the rounds, ratio to stock (each round); CPU ms for each; wait p50 / p99."
+    )
     for number in connections:
         for name in dict.fromkeys(name for name, _ in results):
             rounds = results[name, number]
-            middle = _median(rounds)
-            stock = results.get(("stock", number))
-            ratio = f"  {middle / _median(stock):5.1f}x" if stock else ""
+            stock = results.get(("stock", number), rounds)
+            rate, cpu_ms = _median(rounds, "per_second"), _median(rounds, "cpu_ms")
+            faster, lighter = rate / _median(stock, "per_second"), _median(stock, "cpu_ms") / cpu_ms
             each = ", ".join(f"{one.per_second:.0f}" for one in rounds)
-            best = max(rounds, key=lambda one: one.per_second)
-            wait = f"{best.median_ms:.1f} / {best.p99_ms:.1f} ms"
-            print(f"  {number:3d} connections  {name:6s} {middle:7.0f}{ratio}   ({each}; {wait})")
+            wait = f"{_median(rounds, 'median_ms'):.1f} / {_median(rounds, 'p99_ms'):.1f} ms"
+            print(
+                f"  {number:3d} connections  {name:5s} {rate:6.0f} {faster:5.1f}x ({each});"
+                f" {cpu_ms:5.1f} ms {lighter:5.1f}x; {wait}"
+            )
 
 
-def _median(rounds: list[Measured]) -> float:
-    return statistics.median(one.per_second for one in rounds)
+def _median(rounds: list[Measured], what: str) -> float:
+    return statistics.median(getattr(one, what) for one in rounds)
 
 
 def _sentences() -> list[bytes]:
@@ -149,12 +163,12 @@ def _server(name: str, model: Path, worker_arguments: list[str]) -> Iterator[Ser
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         python = [sys.executable, "-m"]
-        server, health = Server(port), "/health"
+        path, token, health = "/", "none", "/health"
         if name == "stock":
             command = [sys.executable, "-c", STOCK_SERVER, str(model), str(port)]
         elif name == "hub":
             command = [*python, "wingman.cli", "up", "--home", str(folder / "home"), "--port", str(port)]
-            server, health = Server(port, f"/models/{HUB_MODEL}", HUB_TOKEN), "/healthz"
+            path, token, health = f"/models/{HUB_MODEL}", HUB_TOKEN, "/healthz"
             _seed(folder)
         else:
             served = _served(model, folder, name)
@@ -172,7 +186,7 @@ def _server(name: str, model: Path, worker_arguments: list[str]) -> Iterator[Ser
             _wait_until_ready(process, f"http://127.0.0.1:{port}{health}")
             if name == "hub":
                 _publish(_served(model, folder, "int8"), f"http://127.0.0.1:{port}")
-            yield server
+            yield Server(process.pid, port, path, token)
         finally:
             process.terminate()
             process.wait(30)
@@ -239,7 +253,7 @@ async def _load(server: Server, *, num_connections: int, seconds: float) -> Meas
         head.encode() + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
         for body in _sentences()
     ]
-    started = loop.time()
+    started, cpu_before = loop.time(), server.cpu_seconds()
     callers = []
     for number in range(num_connections):
         start = number * 7 % NUM_SENTENCES
@@ -249,8 +263,9 @@ async def _load(server: Server, *, num_connections: int, seconds: float) -> Meas
         callers.append(done)
     waits = [wait for done in await asyncio.gather(*callers) for wait in done]
     elapsed = loop.time() - started
+    cpu_ms = (server.cpu_seconds() - cpu_before) / len(waits) * 1000
     cuts = statistics.quantiles(waits, n=100)
-    return Measured(len(waits) / elapsed, cuts[49] * 1000, cuts[98] * 1000)
+    return Measured(len(waits) / elapsed, cuts[49] * 1000, cuts[98] * 1000, cpu_ms)
 
 
 class _Caller(asyncio.Protocol):
