@@ -107,11 +107,24 @@ class TestChunkedFiles:
             tx.chunks.add_xorb(xorb, at=NOW)
             tx.chunks.index_chunks(ann, [(b"c" * 32, xorb.hash)], file_hash=b"f" * 32)
             tx.chunks.index_chunks(ann, [(b"c" * 32, xorb.hash), (b"d" * 32, xorb.hash)])
+            tx.chunks.index_chunks(ann, [], file_hash=b"f" * 32)
 
             found = tx.chunks.find_chunk(ann, b"c" * 32)
             assert (found.xorb, found.file_hash) == (xorb.hash, b"f" * 32)
             assert tx.chunks.find_chunk(ann, b"d" * 32).file_hash is None
             assert tx.chunks.find_chunk(bob, b"c" * 32) is None
+
+    def test_a_chunk_leads_to_the_file_it_was_last_seen_in(self, store: SqlStore):
+        one, two = new_xorb(), new_xorb()
+        with store.write() as tx:
+            ann = add_tenant(tx)
+            for xorb in (one, two):
+                tx.chunks.add_xorb(xorb, at=NOW)
+            tx.chunks.index_chunks(ann, [(b"c" * 32, one.hash)])
+            tx.chunks.index_chunks(ann, [(b"c" * 32, two.hash)], file_hash=b"g" * 32)
+
+            found = tx.chunks.find_chunk(ann, b"c" * 32)
+            assert (found.xorb, found.file_hash) == (two.hash, b"g" * 32)
 
     def test_epochs_count_up(self, store: SqlStore):
         with store.write() as tx:

@@ -109,6 +109,19 @@ def test_the_first_chunk_of_a_file_leads_to_all_of_its_xorbs(hub, alice, repo):
     assert {xorb.hash for xorb in parse_shard(answer).xorbs} == {xorb.hash for xorb in xorbs}
 
 
+def test_any_chunk_that_can_be_asked_for_leads_to_all_xorbs_of_its_file(hub, alice, repo):
+    marked = next(data for n in range(50_000) if is_dedup_candidate(chunk_hash(data := b"chunk %d" % n)))
+    grant = writer(hub, alice, repo)
+    xorbs = [pack([chunk]) for chunk in (*CHUNKS, marked)]
+    for xorb in xorbs:
+        send_xorb(hub, grant, xorb)
+    send_shard(hub, grant, [file_of([(xorb, 0, 1) for xorb in xorbs])])
+
+    answer = hub.xet.dedup_answer(grant, chunk_hash(marked))
+
+    assert {xorb.hash for xorb in parse_shard(answer).xorbs} == {xorb.hash for xorb in xorbs}
+
+
 def test_a_dedup_answer_hides_its_chunks_from_whoever_has_not_got_them(hub, alice, repo, file, xorb):
     answer = hub.xet.dedup_answer(writer(hub, alice, repo), xorb.table.hashes_of(0, 1))
 

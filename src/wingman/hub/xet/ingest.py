@@ -20,9 +20,11 @@ from wingman.hub.database import now
 from wingman.hub.errors import HubError
 from wingman.hub.files.model import LargeFile
 from wingman.hub.store import Store
+from wingman.hub.xet.chunk_tables import ChunkTable
 from wingman.hub.xet.chunker import Chunker
 from wingman.hub.xet.hashes import chunk_hash, file_hash, is_dedup_candidate, to_text
 from wingman.hub.xet.model import NewXorb, XetFile
+from wingman.hub.xet.neighbours import find_neighbours, landmarks
 from wingman.hub.xet.receiving import new_blob_key
 from wingman.hub.xet.shards import Term
 from wingman.hub.xet.xorbs import MAX_XORB_BYTES, XorbBuilder
@@ -137,23 +139,22 @@ class Ingestor:
         self._register(file, packer.finish(), tenant)
 
     def _register(self, file: LargeFile, terms: tuple[Term, ...], tenant: NamespaceId) -> None:
-        found = file_hash(self._leaves(terms))
+        found = file_hash(
+            leaf for term, table in self._tables(terms) for leaf in table.leaves(term.first, term.end)
+        )
+        marks = list(landmarks(self._tables(terms)))
         sha256 = bytes.fromhex(file.sha256)
         with self._store.write() as tx:
             moment = now()
             tx.chunks.add_file(XetFile(hash=found, sha256=sha256, size=file.size, terms=terms), at=moment)
             tx.chunks.touch(tenant, {term.xorb for term in terms}, at=moment)
             tx.files.set_xet_hash(file.sha256, to_text(found))
-            if terms:
-                first = terms[0]
-                chunk = tx.chunks.tables([first.xorb])[first.xorb].hashes_of(first.first, first.first + 1)
-                tx.chunks.index_chunks(tenant, [(chunk, first.xorb)], file_hash=found)
+            tx.chunks.index_chunks(tenant, marks, file_hash=found)
 
-    def _leaves(self, terms: tuple[Term, ...]) -> Iterator[tuple[bytes, int]]:
+    def _tables(self, terms: tuple[Term, ...]) -> Iterator[tuple[Term, ChunkTable]]:
         for term in terms:
             with self._store.read() as tx:
-                table = tx.chunks.tables([term.xorb])[term.xorb]
-            yield from table.leaves(term.first, term.end)
+                yield term, tx.chunks.tables([term.xorb])[term.xorb]
 
 
 class _Packer:
@@ -209,13 +210,7 @@ class _Packer:
         if name in self._known:
             return
         with self._store.read() as tx:
-            indexed = tx.chunks.find_chunk(self._tenant, name)
-            if indexed is None:
-                return
-            near = [indexed.xorb]
-            if indexed.file_hash is not None and (file := tx.chunks.file(indexed.file_hash)):
-                near += [term.xorb for term in file.terms]
-            tables = tx.chunks.tables(tx.chunks.owned(self._tenant, near[:32]))
+            tables = find_neighbours(tx.chunks, self._tenant, name)
         if len(self._known) > _MAX_KNOWN_CHUNKS:
             self._known.clear()
         for xorb, table in tables.items():

@@ -20,6 +20,7 @@ from wingman.hub.xet.contents import ChunkedContents
 from wingman.hub.xet.errors import HashMismatch
 from wingman.hub.xet.hashes import BytesLike, file_hash, range_hash, to_text
 from wingman.hub.xet.model import Grant, XetFile
+from wingman.hub.xet.neighbours import landmarks
 from wingman.hub.xet.shards import Shard, ShardFile, parse_shard
 
 _TABLES_IN_MEMORY = 256
@@ -132,9 +133,8 @@ class ShardRegistrar:
         if file.sha256 is not None and file.sha256 != sha256.hex():
             raise Sha256Differs(claimed=file.sha256, actual=sha256.hex())
         kept = XetFile(hash=file.hash, sha256=sha256, size=file.size, terms=file.terms)
-        first = file.terms[0] if file.terms else None
-        first_chunk = tables[first.xorb].hashes_of(first.first, first.first + 1) if first else None
-        return _CheckedFile(kept, first_chunk)
+        marks = tuple(landmarks((term, tables[term.xorb]) for term in file.terms))
+        return _CheckedFile(kept, marks)
 
     def _sha256(self, file: ShardFile, progress: Progress) -> bytes:
         """Read the whole file as it is stored: a claimed SHA-256 is worth nothing."""
@@ -150,7 +150,7 @@ class ShardRegistrar:
 @dataclass(frozen=True, slots=True)
 class _CheckedFile:
     file: XetFile
-    first_chunk: bytes | None
+    landmarks: tuple[tuple[bytes, bytes], ...]
 
 
 def _bind(tx: Transaction, grant: Grant, checked: list[_CheckedFile]) -> bool:
@@ -169,9 +169,7 @@ def _bind(tx: Transaction, grant: Grant, checked: list[_CheckedFile]) -> bool:
         tx.files.register(
             grant.repo_id, LargeFile(sha256=file.sha256.hex(), size=file.size, xet_hash=to_text(file.hash))
         )
-        if item.first_chunk is not None:
-            entry = [(item.first_chunk, file.terms[0].xorb)]
-            tx.chunks.index_chunks(grant.tenant, entry, file_hash=file.hash)
+        tx.chunks.index_chunks(grant.tenant, item.landmarks, file_hash=file.hash)
     return any(item.file.sha256.hex() not in before for item in checked)
 
 

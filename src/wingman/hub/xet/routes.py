@@ -1,7 +1,7 @@
 """Xet over HTTP: tokens below a repository's address, and the CAS below an address per epoch and tenant.
 
     /xet/{epoch}/{tenant}/…    the CAS; clients key their caches by this address
-    /xet/data/{signed}         stored bytes, for whoever holds the link
+    /xet/data?signature=…      stored bytes, for whoever holds the link (which the access log leaves out)
 
 Older clients leave out the version in CAS paths. Whatever the CAS does not have must answer 404: on some
 addresses clients take 405 for a failure.
@@ -178,14 +178,14 @@ def _reconstruction(request: HubRequest, render: Callable[..., dict[str, Any]]) 
 
     def url_for(xorb: bytes, start: int, end: int) -> str:
         signed = request.hub.xet.sign_link(Link(xorbs[xorb].blob_key, start, end))
-        return f"{request.base}/xet/data/{signed}"
+        return f"{request.base}/xet/data?signature={signed}"
 
     return JSONResponse(render(plan, url_for))
 
 
 def data(request: HubRequest) -> Response:
     """Bytes of a stored xorb, never more of it than the link allows: others' chunks lie beside them."""
-    link = request.hub.xet.open_link(request.path_params["signed"])
+    link = request.hub.xet.open_link(request.query_params.get("signature", ""))
     start, end = link.start, link.end
     if header := request.headers.get("range"):
         asked = _EXACT_RANGE.match(header.replace(" ", ""))
@@ -233,6 +233,6 @@ routes: list[Route] = [
     *_cas_routes("/v1"),
     *_cas_routes(""),
     route(f"{_CAS}/{{rest:path}}", unknown, *_ANY_METHOD),
-    route("/xet/data/{signed}", data),
+    route("/xet/data", data),
     route("/v1/telemetry", telemetry, "POST"),
 ]

@@ -15,6 +15,7 @@ from wingman.hub.signing.service import BadSignature, Signer
 from wingman.hub.store import Store
 from wingman.hub.xet.hashes import to_text
 from wingman.hub.xet.model import Grant, NewXorb, StoredXorb
+from wingman.hub.xet.neighbours import find_neighbours
 from wingman.hub.xet.receiving import XorbReceiver, new_blob_key
 from wingman.hub.xet.reconstruction import Reconstruction, cover, reconstruct
 from wingman.hub.xet.shards import serialize_dedup_answer
@@ -27,7 +28,6 @@ DATA_LINK_SECONDS = 3600
 """Clients fetch a new plan when a link has expired, so that links can be short-lived."""
 
 DEDUP_KEY_SECONDS = 24 * 3600
-_XORBS_PER_DEDUP_ANSWER = 32
 
 
 class FileNotHere(NotFound):
@@ -120,7 +120,7 @@ class XetService:
         return XorbUpload(self._store, self._blobs, grant, receiver)
 
     def dedup_answer(self, grant: Grant, chunk: bytes) -> bytes | None:
-        """A shard that describes the xorb with this chunk and, if a file begins here, that file's others.
+        """A shard that describes the xorb with this chunk, and others of the file that it was last seen in.
 
         None if there is none in the tenant's store, or for those who only read: what a namespace holds is not
         for every visitor of a public repository to find out.
@@ -128,19 +128,12 @@ class XetService:
         if not grant.may_write:
             return None
         with self._store.read() as tx:
-            indexed = tx.chunks.find_chunk(grant.tenant, chunk)
-            if indexed is None:
-                return None
-            near = [indexed.xorb]
-            if indexed.file_hash is not None and (file := tx.chunks.file(indexed.file_hash)):
-                near += [term.xorb for term in file.terms]
-            owned = tx.chunks.owned(grant.tenant, near)
-            chosen = [xorb for xorb in dict.fromkeys(near) if xorb in owned][:_XORBS_PER_DEDUP_ANSWER]
-            tables = tx.chunks.tables(chosen)
+            near = find_neighbours(tx.chunks, grant.tenant, chunk)
+        if not near:
+            return None
         moment = int(self._clock())
         key, expires_at = self._dedup_key(grant.tenant, moment)
-        xorbs = [(xorb, tables[xorb]) for xorb in chosen]
-        return serialize_dedup_answer(xorbs, key=key, created_at=moment, expires_at=expires_at)
+        return serialize_dedup_answer(near.items(), key=key, created_at=moment, expires_at=expires_at)
 
     def _dedup_key(self, tenant: NamespaceId, moment: int) -> tuple[bytes, int]:
         """The key of the current period, and when the answers made with it end.

@@ -81,6 +81,7 @@ xet_epochs = sa.Table(
     sa.Column("epoch", BigId, primary_key=True),
     sa.Column("started_at", UtcTime, nullable=False),
 )
+_INDEX_KEY = ["namespace_id", "chunk"]
 
 
 def _batches(hashes: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -152,10 +153,13 @@ class SqlChunks:
         return kept
 
     def own(self, tenant: NamespaceId, xorb: bytes, *, at: datetime) -> None:
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(xorb_owners).values(namespace_id=tenant, xorb=xorb, touched_at=at)
+        insert = self._upsert(xorb_owners).values(namespace_id=tenant, xorb=xorb, touched_at=at)
         keys = ["namespace_id", "xorb"]
         self._connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"touched_at": at}))
+
+    def _upsert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
 
     def touch(self, tenant: NamespaceId, hashes: Collection[bytes], *, at: datetime) -> int:
         touched = 0
@@ -208,7 +212,12 @@ class SqlChunks:
             {"namespace_id": tenant, "chunk": chunk, "xorb": xorb, "file_hash": file_hash}
             for chunk, xorb in chunks
         ]
-        insert_ignoring_known(self._connection, xet_index, rows)
+        if file_hash is None or not rows:
+            insert_ignoring_known(self._connection, xet_index, rows)
+            return
+        insert = self._upsert(xet_index)
+        newer = {name: insert.excluded[name] for name in ("xorb", "file_hash")}
+        self._connection.execute(insert.on_conflict_do_update(index_elements=_INDEX_KEY, set_=newer), rows)
 
     def find_chunk(self, tenant: NamespaceId, chunk_hash: bytes) -> IndexedChunk | None:
         query = sa.select(xet_index.c.xorb, xet_index.c.file_hash).where(

@@ -48,7 +48,10 @@ class Chunks(Protocol):
     def index_chunks(
         self, tenant: NamespaceId, chunks: Iterable[tuple[bytes, bytes]], *, file_hash: bytes | None = None
     ) -> None:
-        """Let the tenant's clients find these chunks, each (chunk, xorb). What is indexed already stays."""
+        """Let the tenant's clients find these chunks, each (chunk, xorb).
+
+        With a file, they lead to it from now on; without one, what is indexed already stays.
+        """
 
     def find_chunk(self, tenant: NamespaceId, chunk_hash: bytes) -> IndexedChunk | None: ...
 
