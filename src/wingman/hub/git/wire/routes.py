@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -46,7 +47,7 @@ async def info_refs(request: HubRequest) -> Response:
 
 async def _fetchable_refs(request: HubRequest) -> Response:
     wire = request.hub.git_wire
-    repo = await wire.start(lambda: content_repo_in(request))
+    repo = await run_in_threadpool(content_repo_in, request)
     copy = await wire.current_copy(repo)
     protocol = _protocol(request)
     answer = wire.upload_pack(copy, None, protocol=protocol)
@@ -83,13 +84,13 @@ async def _pushable_refs(request: HubRequest) -> Response:
         with request.hub.store.read() as tx:
             return advertise(tx.git.refs(repo.id))
 
-    body = await request.hub.git_wire.start(read)
+    body = await run_in_threadpool(read)
     return Response(body, headers=_NEVER_CACHED, media_type=f"application/x-{RECEIVE_PACK}-advertisement")
 
 
 async def upload_pack(request: HubRequest) -> Response:
     wire = request.hub.git_wire
-    repo = await wire.start(lambda: content_repo_in(request))
+    repo = await run_in_threadpool(content_repo_in, request)
     question = await spool_question(request)
     copy = await wire.current_copy(repo)
     answer = wire.upload_pack(copy, question, protocol=_protocol(request))
