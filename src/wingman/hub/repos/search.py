@@ -42,7 +42,7 @@ def contains_word(connection: sa.Connection, word: str, *, in_card: bool) -> sa.
     if connection.dialect.name != "sqlite" or len(word) < _SHORTEST_INDEXED:
         return sa.or_(in_name, in_about) if in_card else in_name
     phrase = '"' + word.replace('"', '""') + '"'
-    found = (
+    found: sa.Select = (
         sa.select(sa.literal_column("rowid"))
         .select_from(sa.table("repo_search"))
         .where(sa.literal_column("repo_search").op("MATCH")(phrase if in_card else f"key : {phrase}"))
