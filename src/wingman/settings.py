@@ -43,7 +43,7 @@ class Settings:
     min_free_disk_mb: int = _setting(
         256, "Uploads are refused (507) when the local store has less room than this, in MB."
     )
-    transfer_hours: int = _setting(12, "How long, in hours, a transfer link or Xet token stays valid.")
+    transfer_hours: int = _setting(12, "How long, in hours, an LFS transfer link stays valid.")
     max_serve_workers: int = _setting(2, "How many models may be loaded for inference at the same time.")
     serve_idle_minutes: int = _setting(15, "A model nobody asks leaves memory after this many minutes.")
     log_level: str = _setting("info", "debug, info, warning or error.")

@@ -156,7 +156,6 @@ def open_hub(settings: Settings) -> Hub:
             store,
             blobs,
             signer,
-            token_seconds=settings.transfer_hours * 3600,
             min_free_bytes=min_free_bytes,
         ),
         shards=ShardRegistrar(store, chunked, max_file_bytes=max_file_bytes),

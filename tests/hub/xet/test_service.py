@@ -50,7 +50,7 @@ class Clock:
 
 def service_at(hub, clock: Clock) -> XetService:
     signer = type(hub.signer)(b"key", clock=clock)
-    return XetService(hub.store, hub.blobs, signer, token_seconds=600, min_free_bytes=0, clock=clock)
+    return XetService(hub.store, hub.blobs, signer, min_free_bytes=0, clock=clock)
 
 
 def test_a_token_opens_the_address_it_was_given_for_and_no_other(hub, alice, repo):

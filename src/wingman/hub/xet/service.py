@@ -21,7 +21,10 @@ from wingman.hub.xet.reconstruction import Reconstruction, cover, reconstruct
 from wingman.hub.xet.shards import serialize_dedup_answer
 from wingman.hub.xet.xorbs import MAX_XORB_BYTES
 
-TOKEN_SLACK_SECONDS = 3600
+TOKEN_SECONDS = 3600
+"""A token outlives the right that it was given for. Clients renew it by themselves, so that it can be short."""
+
+TOKEN_SLACK_SECONDS = 1800
 """Clients renew by the clock and take a refusal as final: a request that began in time may end late."""
 
 DATA_LINK_SECONDS = 3600
@@ -64,21 +67,19 @@ class XetService:
         blobs: Blobs,
         signer: Signer,
         *,
-        token_seconds: int,
         min_free_bytes: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._signer = signer
-        self._token_seconds = token_seconds
         self._min_free_bytes = min_free_bytes
         self._clock = clock
 
     def connect(self, caller: Caller, repo: Repo, *, may_write: bool) -> Connection:
         """Access to the CAS for one repository. The caller's right to it was checked before."""
         tenant = tenant_of(caller, repo)
-        expires_at = int(self._clock()) + self._token_seconds
+        expires_at = int(self._clock()) + TOKEN_SECONDS
         claims = {"r": repo.id, "t": tenant, "w": may_write}
         token = self._signer.sign("xet", claims, expires_at=expires_at + TOKEN_SLACK_SECONDS)
         with self._store.read() as tx:
