@@ -13,6 +13,7 @@ from wingman.hub.database import transaction
 from wingman.hub.discussions.sql import SqlDiscussions
 from wingman.hub.events.sql import SqlEvents
 from wingman.hub.files.sql import SqlLargeFiles
+from wingman.hub.flights.sql import SqlFlights
 from wingman.hub.gating.sql import SqlAccessRequests
 from wingman.hub.git.sql import SqlGit
 from wingman.hub.lfs.sql import SqlLocks
@@ -68,6 +69,10 @@ class SqlTransaction:
     @cached_property
     def collections(self) -> SqlCollections:
         return SqlCollections(self.connection)
+
+    @cached_property
+    def flights(self) -> SqlFlights:
+        return SqlFlights(self.connection)
 
     @cached_property
     def events(self) -> SqlEvents:

@@ -12,6 +12,7 @@ from wingman.hub.collections.store import Collections
 from wingman.hub.discussions.store import Discussions
 from wingman.hub.events.store import Events
 from wingman.hub.files.store import LargeFiles
+from wingman.hub.flights.store import Flights
 from wingman.hub.gating.store import AccessRequests
 from wingman.hub.git.store import Git
 from wingman.hub.lfs.store import Locks
@@ -44,6 +45,8 @@ class Transaction(Protocol):
     def social(self) -> Social: ...
     @property
     def collections(self) -> Collections: ...
+    @property
+    def flights(self) -> Flights: ...
     @property
     def events(self) -> Events: ...
     @property

@@ -13,6 +13,7 @@ FlightNumber = NewType("FlightNumber", int)
 """A flight's row. People and the lab know flights by their `id`, a text that the lab chose."""
 
 SILENT_AFTER = timedelta(minutes=10)
+MAX_STEPS = 50
 
 
 class FlightStatus(StrEnum):
@@ -134,6 +135,7 @@ class Flight:
     result: Mapping[str, Any] | None = None
     error: str | None = None
     created_at: datetime
+    queued_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     heard_at: datetime | None = None
@@ -280,4 +282,4 @@ def _with_step(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
     """In the place of the one with this name, or at the end."""
     if any(known.name == step.name for known in steps):
         return tuple(step if known.name == step.name else known for known in steps)
-    return (*steps, step)
+    return (*steps, step)[:MAX_STEPS]

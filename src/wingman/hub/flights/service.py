@@ -5,16 +5,20 @@ rows show lines of the data, so `OWNERS_FILES` stay with the first two.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import yaml
+
 from wingman.hub.access.model import Caller, Permission, may, refuse, require_user, visibility
+from wingman.hub.accounts.model import User
 from wingman.hub.blobs.store import Blobs
 from wingman.hub.database import now
 from wingman.hub.errors import Invalid, TooLarge
-from wingman.hub.flights.comparing import Comparison, compare_reports
+from wingman.hub.flights.comparing import Comparison, Outcome, compare_reports
 from wingman.hub.flights.errors import FlightFileMissing, FlightIdTaken, FlightMissing, WrongFlightState
 from wingman.hub.flights.events import coalesce
 from wingman.hub.flights.model import (
@@ -28,8 +32,7 @@ from wingman.hub.flights.model import (
     fold,
 )
 from wingman.hub.flights.store import FlightFilter
-from wingman.hub.repos.model import Repo, RepoKind
-from wingman.hub.repos.service import RepoService
+from wingman.hub.repos.model import Repo, RepoId, RepoKind
 from wingman.hub.store import Store, Transaction
 
 MAX_FILE_BYTES = 2 << 20
@@ -39,7 +42,12 @@ MAX_EVENTS = 100_000
 OWNERS_FILES = frozenset(["worst_rows.json"])
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(json|yaml|svg|png|md|txt)\Z")
-_STATE_CHANGING = frozenset(EventKind) - {EventKind.LOG, EventKind.WARNING, EventKind.PROGRESS, EventKind.METRIC}
+_STATE_CHANGING = frozenset(EventKind) - {
+    EventKind.LOG,
+    EventKind.WARNING,
+    EventKind.PROGRESS,
+    EventKind.METRIC,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,29 +69,24 @@ class FlightService:
         self,
         store: Store,
         blobs: Blobs,
-        repos: RepoService,
         *,
         on_change: Callable[[FlightNumber, int], None] = lambda number, version: None,
     ) -> None:
-        self._store, self._blobs, self._repos = store, blobs, repos
+        self._store, self._blobs = store, blobs
         self._on_change = on_change
 
     def register(self, caller: Caller, flight_id: str, facts: FlightFacts) -> Flight:
         """A flight begins, or goes on. Raises `Unauthorized`, `Forbidden`, `Invalid` (its id), `FlightIdTaken`."""
-        user = _recorder(caller)
-        check_flight_id(flight_id)
+        _recorder(caller)
         with self._store.write() as tx:
-            known = tx.flights.lock(flight_id)
-            if known is None:
-                flight = tx.flights.add(_new_flight(flight_id, caller))
-            elif known.owner_id == user.id:
-                flight = known
-            else:
-                raise FlightIdTaken(flight_id)
+            try:
+                flight = _own_or_begun(tx, caller, flight_id)
+            except FlightMissing as error:
+                raise FlightIdTaken(flight_id) from error
             changed = tx.flights.update(
                 replace(
                     flight,
-                    status=FlightStatus.RUNNING if known is None or flight.status.has_ended else flight.status,
+                    status=FlightStatus.RUNNING,
                     task=facts.task or flight.task,
                     data=facts.data or flight.data,
                     base=facts.base or flight.base,
@@ -105,7 +108,7 @@ class FlightService:
         _recorder(caller)
         with self._store.write() as tx:
             flight = _own_or_begun(tx, caller, flight_id)
-            changed = _keep(tx, caller, flight, events)
+            changed = keep_events(tx, caller, flight, events)
         self._on_change(changed.number, changed.version)
         return changed
 
@@ -182,17 +185,20 @@ class FlightService:
                 ".json, .yaml, .svg, .png, .md, .txt."
             )
         if len(content) > MAX_FILE_BYTES:
-            raise TooLarge(f"{name} has {len(content)} bytes; a flight's file may have {MAX_FILE_BYTES} at most.")
+            raise TooLarge(
+                f"{name} has {len(content)} bytes; a flight's file may have {MAX_FILE_BYTES} at most."
+            )
         with self._store.write() as tx:
             flight = _own_or_begun(tx, caller, flight_id)
         file = FlightFile(name, len(content), _key(flight, content), now())
         self._blobs.put(file.key, content)
         with self._store.write() as tx:
+            flight = _own_or_begun(tx, caller, flight_id)
             names = {known.name for known in tx.flights.files(flight.number)}
             if name not in names and len(names) >= MAX_FILES:
                 raise Invalid(f"The flight {flight_id!r} has {MAX_FILES} files; more are not kept.")
             replaced = tx.flights.put_file(flight.number, file)
-            changed = tx.flights.update(flight_now(tx, flight.number))
+            changed = tx.flights.update(flight)
         if replaced is not None:
             self._blobs.delete(replaced)
         self._on_change(changed.number, changed.version)
@@ -226,4 +232,132 @@ class FlightService:
     def compare(self, caller: Caller, first_id: str, second_id: str) -> Comparison:
         """Two finished flights side by side. Raises `FlightMissing`, `FlightFileMissing` (one has no report)."""
         first, second = self.find(caller, first_id), self.find(caller, second_id)
-        return compare_reports(self._outcome(caller, first), self._outcome(caller, second))
+        return compare_reports(self._outcome(first), self._outcome(second))
+
+    def _outcome(self, flight: Flight) -> Outcome:
+        report = _parsed(self._known_file(flight, "report.json"), json.loads)
+        if not isinstance(report, Mapping):
+            raise FlightFileMissing(flight.id, "report.json")
+        worst_rows = _parsed(self._known_file(flight, "worst_rows.json"), json.loads)
+        recipe = _parsed(self._known_file(flight, "recipe.yaml"), yaml.safe_load)
+        result = flight.result or {}
+        return Outcome(
+            flight_id=flight.id,
+            report=report,
+            worst_rows=worst_rows if isinstance(worst_rows, list) else None,
+            recipe=recipe if isinstance(recipe, Mapping) else None,
+            repo=result.get("repo"),
+            version=result.get("revision"),
+            against=next((step.summary for step in flight.steps if step.name == "compare"), None),
+        )
+
+    def _known_file(self, flight: Flight, name: str) -> bytes | None:
+        with self._store.read() as tx:
+            file = tx.flights.file(flight.number, name)
+        return self._blobs.read(file.key) if file is not None else None
+
+
+def check_flight_id(flight_id: str) -> str:
+    """Return `flight_id` if a flight may be called so (it names a folder too), else raise `Invalid`."""
+    if not _ID.match(flight_id):
+        raise Invalid(
+            f"{flight_id[:100]!r} cannot be used as a flight's id: use up to 96 letters, digits, '-', '_' and '.', "
+            "beginning with a letter or a digit."
+        )
+    return flight_id
+
+
+def is_own(caller: Caller, flight: Flight) -> bool:
+    """The flight is the caller's, or the caller is an administrator; tokens for one repository see no flights."""
+    if caller.user is None or _is_limited(caller):
+        return False
+    return caller.user.is_admin or caller.user.id == flight.owner_id
+
+
+def keep_events(tx: Transaction, owner: Caller, flight: Flight, events: Sequence[FlightEvent]) -> Flight:
+    """Add what is new among `events` to a locked flight, and to what is known of it."""
+    known = tx.flights.known_digests(flight.number, [event.digest for event in events])
+    fresh = {event.digest: event for event in events if event.digest not in known}
+    kept = [
+        event
+        for event in coalesce(fresh.values())
+        if flight.num_events < MAX_EVENTS or event.kind in _STATE_CHANGING
+    ]
+    numbered = [replace(event, number=flight.num_events + place) for place, event in enumerate(kept, 1)]
+    tx.flights.add_events(flight.number, numbered)
+    changed = replace(
+        fold(flight, fresh.values()), num_events=flight.num_events + len(numbered), heard_at=now()
+    )
+    if changed.result is not None and changed.repo_id is None:
+        changed = replace(changed, repo_id=_published(tx, owner, changed))
+    return tx.flights.update(changed)
+
+
+def _published(tx: Transaction, owner: Caller, flight: Flight) -> RepoId | None:
+    """The repository a flight says it published to: only if its owner may write there."""
+    full_name = (flight.result or {}).get("repo")
+    repo = tx.repos.find(RepoKind.MODEL, full_name) if isinstance(full_name, str) else None
+    return repo.id if repo is not None and may(owner, Permission.REPO_CONTENT_WRITE, repo) else None
+
+
+def _recorder(caller: Caller) -> User:
+    user = require_user(caller)
+    if not caller.may_write_at_all or _is_limited(caller):
+        raise refuse(caller, "record flights")
+    return user
+
+
+def _is_limited(caller: Caller) -> bool:
+    return caller.token is not None and caller.token.repo_scope is not None
+
+
+def _own_or_begun(tx: Transaction, caller: Caller, flight_id: str) -> Flight:
+    """The caller's flight, locked; a new one if there is none yet."""
+    check_flight_id(flight_id)
+    flight = tx.flights.lock(flight_id)
+    if flight is None:
+        try:
+            return tx.flights.add(new_flight(flight_id, caller))
+        except FlightIdTaken:
+            flight = tx.flights.lock(flight_id)  # begun at the same moment
+    if flight is None or caller.user is None or flight.owner_id != caller.user.id:
+        raise FlightMissing(flight_id)
+    return flight
+
+
+def new_flight(flight_id: str, caller: Caller) -> Flight:
+    user = require_user(caller)
+    return Flight(
+        number=FlightNumber(0),
+        id=flight_id,
+        owner_id=user.id,
+        owner=user.name,
+        created_at=now(),
+        heard_at=now(),
+    )
+
+
+def _visible(tx: Transaction, caller: Caller, flight_id: str) -> Flight:
+    flight = tx.flights.find(flight_id)
+    if flight is None:
+        raise FlightMissing(flight_id)
+    if is_own(caller, flight):
+        return flight
+    repo = tx.repos.by_id(flight.repo_id) if flight.repo_id is not None else None
+    if repo is None or not may(caller, Permission.REPO_CONTENT_READ, repo):
+        raise FlightMissing(flight_id)
+    return flight
+
+
+def _key(flight: Flight, content: bytes) -> str:
+    return f"flights/{flight.number}/{hashlib.sha256(content).hexdigest()}"
+
+
+def _parsed(content: bytes | None, parse: Callable[[bytes], Any]) -> Any:
+    """None where there is nothing, or not what its name says."""
+    if content is None:
+        return None
+    try:
+        return parse(content)
+    except (ValueError, yaml.YAMLError):
+        return None
