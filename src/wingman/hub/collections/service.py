@@ -190,6 +190,7 @@ def _changeable(tx: Transaction, caller: Caller, slug: str) -> Collection:
     if not may_create_in(caller, collection.owner_id):
         require_user(caller)
         raise refuse(caller, f"change the collection {collection.title!r}")
+    tx.collections.lock(collection.id)
     return collection
 
 

@@ -113,6 +113,11 @@ class SqlCollections:
         row = self._connection.execute(_SELECT.where(collections.c.id == collection_id)).first()
         return None if row is None else _collection(row)
 
+    def lock(self, collection_id: int) -> None:
+        self._connection.execute(
+            sa.select(collections.c.id).where(collections.c.id == collection_id).with_for_update()
+        )
+
     def list(self, wanted: CollectionFilter) -> Sequence[Collection]:
         query = _SELECT.where(_may_be_seen(wanted.visible_to))
         if wanted.owners:

@@ -40,6 +40,9 @@ class Collections(Protocol):
 
     def find(self, collection_id: int) -> Collection | None: ...
 
+    def lock(self, collection_id: int) -> None:
+        """Hold the collection until the transaction ends, so that two changes to it follow one another."""
+
     def list(self, wanted: CollectionFilter) -> Sequence[Collection]:
         """Most lately changed first."""
 

@@ -29,6 +29,7 @@ class AccessRequestService:
         if repo.gated is None:
             raise Invalid(f"{repo.full_name} is open to everyone who can see it; there is no need to ask.")
         with self._store.write() as tx:
+            tx.repos.lock(repo.id)
             known = tx.access_requests.find(repo.id, user.id)
             if known is not None:
                 return known
@@ -50,6 +51,7 @@ class AccessRequestService:
         """Let a user in who need not have asked. Raises `AccountMissing`, `AccessDecided`, `Forbidden`."""
         decider = _decider(caller, repo)
         with self._store.write() as tx:
+            tx.repos.lock(repo.id)
             user = _user(tx, name)
             known = tx.access_requests.find(repo.id, user.id)
             if known is not None:
