@@ -19,6 +19,7 @@ from wingman.hub.commits.model import (
     DeleteFolder,
     Operation,
 )
+from wingman.hub.commits.sizing import is_large
 from wingman.hub.errors import Invalid
 from wingman.hub.git.attributes import Attributes, parse_attributes
 from wingman.hub.git.ignoring import IgnoreRules
@@ -31,9 +32,6 @@ from wingman.hub.repos.model import Repo, RepoKind
 
 COMMIT_BODY_LIMIT = 1 << 30
 MAX_PREUPLOAD_FILES = 1000
-_NEWLY_LARGE_BYTES = 10 << 20
-_BINARY_LARGE_BYTES = 1 << 20
-"""Without a rule in .gitattributes: text of 10 MB and binary data of 1 MB upwards are kept as large files."""
 
 
 def validate_yaml(request: HubRequest) -> Response:
@@ -79,7 +77,7 @@ def preupload(request: HubRequest) -> Response:
     for item in files:
         path = str(item.get("path", ""))
         entry = known.get(path)
-        large = _is_large(path, int(item.get("size") or 0), _sample(item), attributes)
+        large = is_large(path, int(item.get("size") or 0), _sample(item), attributes)
         answers.append(
             {
                 "path": path,
@@ -102,14 +100,6 @@ def _sample(item: Mapping[str, Any]) -> bytes:
         return base64.b64decode(item.get("sample") or "")
     except (binascii.Error, TypeError) as error:
         raise Invalid(f"The sample of {item.get('path')!r} is not base64.") from error
-
-
-def _is_large(path: str, size: int, sample: bytes, attributes: Attributes) -> bool:
-    if size == 0 or path.rpartition("/")[2] in (".gitattributes", ".gitignore", "README.md"):
-        return False
-    if attributes.is_lfs(path) or size >= _NEWLY_LARGE_BYTES:
-        return True
-    return b"\0" in sample and size >= _BINARY_LARGE_BYTES
 
 
 def _ignore_rules(request: HubRequest, repo: Repo, revision: str, body: Mapping[str, Any]) -> IgnoreRules:

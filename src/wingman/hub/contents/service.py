@@ -1,6 +1,6 @@
 """Reading a repository at a revision: trees, single paths, files, history, refs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 from wingman.hub.contents.comparing import diff_commits
@@ -11,6 +11,7 @@ from wingman.hub.git.history import ancestors, merge_base
 from wingman.hub.git.ignoring import IgnoreRules
 from wingman.hub.git.objects import EMPTY_TREE
 from wingman.hub.git.revisions import (
+    MAIN,
     EntryMissing,
     RevisionMissing,
     find_branch,
@@ -106,6 +107,25 @@ class ContentService:
         with self._store.read() as tx:
             return tx.files.in_repo(repo.id, [sha256]).get(sha256)
 
+    def places_of(self, repo: Repo, sha256s: Collection[str]) -> dict[str, tuple[str, str]]:
+        """The first reference whose head has each large file, and its path there; main is looked at first.
+
+        Files that only older commits name are left out.
+        """
+        places: dict[str, tuple[str, str]] = {}
+        with self._store.read() as tx:
+            load = tree_loader(tx.git, repo.pool_id)
+            for ref in sorted(tx.git.refs(repo.id), key=lambda ref: ref.name != MAIN):
+                if len(places) == len(sha256s):
+                    break
+                entries = walk(load, load_commit(tx.git, repo.pool_id, ref.commit).tree)
+                facts = tx.git.blob_facts(repo.pool_id, (entry.oid for entry in entries))
+                for entry in entries:
+                    fact = facts.get(entry.oid)
+                    if fact and fact.pointer and fact.pointer.sha256 in sha256s:
+                        places.setdefault(fact.pointer.sha256, (ref.name, entry.path))
+        return places
+
     def history(
         self, repo: Repo, revision: str, *, skip: int = 0, limit: int = 50
     ) -> tuple[list[HistoryEntry], bool]:
@@ -118,6 +138,14 @@ class ContentService:
             for oid, commit in page[:limit]
         ]
         return entries, len(page) > limit
+
+    def change(self, repo: Repo, revision: str) -> tuple[HistoryEntry, str]:
+        """A commit, and what it changed beside its first parent, as a diff. Raises `RevisionMissing`."""
+        with self._store.read() as tx:
+            oid = resolve_revision(tx.git, repo, revision)
+            commit = load_commit(tx.git, repo.pool_id, oid)
+            diff = diff_commits(tx, repo, commit.parents[0] if commit.parents else None, oid)
+        return HistoryEntry(oid, commit.title, commit.body, commit.author.name, commit.committed_at), diff
 
     def num_commits(self, repo: Repo, revision: str) -> int:
         """Raises `RevisionMissing`."""
