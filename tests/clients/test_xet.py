@@ -3,12 +3,13 @@
 import hashlib
 import random
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.clients.environments import ClientFailed
-from tests.clients.files import write_random
+from tests.clients.files import sha256, write_random
 from tests.servers.counting_proxy import CountingProxy
 from wingman.hub.app import open_hub
 from wingman.settings import load_settings
@@ -173,3 +174,37 @@ def stored_bytes(live_hub) -> int:
     return sum(
         path.stat().st_size for path in (live_hub.home / "hub" / "objects").rglob("*") if path.is_file()
     )
+
+
+def test_a_stranger_offers_a_large_file_in_a_pull_request(make_client, repo_id, tmp_path):
+    source = tmp_path / "offered.bin"
+    expected = write_random(source, 3 * MB)
+    make_client().call("create_repo", repo_id=repo_id)
+
+    make_client(user="bob").call(
+        "upload_file",
+        repo_id=repo_id,
+        path_or_fileobj=str(source),
+        path_in_repo="offered.bin",
+        create_pr=True,
+    )
+
+    copy = make_client().call(
+        "hf_hub_download", repo_id=repo_id, filename="offered.bin", revision="refs/pr/1"
+    )
+    assert sha256(Path(copy)) == expected
+
+
+def test_a_file_is_copied_to_a_repository_of_another_owner(make_client, repo_id, tmp_path):
+    source = tmp_path / "copied.bin"
+    expected = write_random(source, 3 * MB)
+    alice, bob = make_client(), make_client(user="bob")
+    bobs_repo = repo_id.replace("alice/", "bob/")
+    alice.call("create_repo", repo_id=repo_id)
+    alice.call("upload_file", repo_id=repo_id, path_or_fileobj=str(source), path_in_repo="a.bin")
+    bob.call("create_repo", repo_id=bobs_repo)
+
+    bob.run_script("copy_file.py", source=repo_id, path="a.bin", target=bobs_repo, to="b.bin")
+
+    copy = bob.call("hf_hub_download", repo_id=bobs_repo, filename="b.bin")
+    assert sha256(Path(copy)) == expected
