@@ -1,6 +1,6 @@
 """Turning a list of operations into a commit, and the other ways in which branches and tags change."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from wingman.hub.access.model import Caller, Permission, may, refuse, require_user
@@ -19,6 +19,7 @@ from wingman.hub.commits.model import (
     LargeFileMissing,
     Operation,
 )
+from wingman.hub.commits.rewriting import remove_from_history
 from wingman.hub.database import now
 from wingman.hub.discussions.model import pull_request_number
 from wingman.hub.errors import Conflict, Invalid, TooLarge
@@ -244,6 +245,17 @@ class CommitService:
             commit = _new_commit(head.tree, (), user, message or f"Super-squash branch '{revision}'", moment)
             tx.git.add_objects(repo.pool_id, [commit])
             move_head(tx, repo, branch.name, old=branch.oid, new=commit.oid, user_id=user.id, at=moment)
+
+    def remove_large_files(self, caller: Caller, repo: Repo, sha256s: Collection[str]) -> None:
+        """Take large files out of the repository and of its whole history. Raises `Unauthorized`, `Forbidden`."""
+        if not may(caller, Permission.REPO_SETTINGS_WRITE, repo):
+            require_user(caller)
+            raise refuse(caller, f"rewrite the history of {repo.full_name}")
+        user = require_user(caller)
+        with self._store.write() as tx:
+            tx.repos.lock(repo.id)
+            remove_from_history(tx, repo, sha256s, user_id=user.id, at=now())
+            tx.files.forget(repo.id, sha256s)
 
 
 def initial_commit(tx: Transaction, repo: Repo, user: User, files: dict[str, bytes], *, at: datetime) -> str:

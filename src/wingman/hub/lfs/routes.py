@@ -284,18 +284,13 @@ def list_files(request: HubRequest) -> Response:
     repo = content_repo_in(request)
     files = request.hub.lfs.list_files(repo, after=cursor_in(request), limit=_PAGE + 1)
     page = files[:_PAGE]
-    _, entries = request.hub.contents.tree(repo, "main", recursive=True)
-    names = {entry.pointer.sha256: entry.path for entry in entries if entry.pointer}
-    rows = [
-        {
-            "fileOid": item.file.sha256,
-            "oid": item.file.sha256,
-            "filename": names.get(item.file.sha256, ""),
-            "size": item.file.size,
-            "pushedAt": iso(item.added_at),
-        }
-        for item in page
-    ]
+    places = request.hub.contents.places_of(repo, {item.file.sha256 for item in page})
+    rows = []
+    for item in page:
+        row = {"fileOid": item.file.sha256, "oid": item.file.sha256, "filename": ""}
+        if place := places.get(item.file.sha256):
+            row |= {"ref": place[0], "filename": place[1]}
+        rows.append(row | {"size": item.file.size, "pushedAt": iso(item.added_at)})
     headers = next_link(request, page[-1].file.sha256) if len(files) > _PAGE else {}
     return JSONResponse(rows, headers=headers)
 
@@ -328,11 +323,11 @@ def delete_files(request: HubRequest) -> Response:
     shas = deletions.get("sha") if isinstance(deletions, dict) else None
     if not isinstance(deletions, dict) or not isinstance(shas, list):
         raise Invalid("'deletions' must be an object with a list 'sha'.")
+    sha256s = [ObjectSpec.from_json({"oid": sha, "size": 0}).sha256 for sha in shas]
     if deletions.get("rewriteHistory"):
-        raise Invalid(
-            "This Hub does not rewrite history; send rewriteHistory false to remove the contents alone."
-        )
-    request.hub.lfs.forget(repo, [ObjectSpec.from_json({"oid": sha, "size": 0}).sha256 for sha in shas])
+        request.hub.commits.remove_large_files(request.caller, repo, sha256s)
+    else:
+        request.hub.lfs.forget(repo, sha256s)
     return JSONResponse({})
 
 
