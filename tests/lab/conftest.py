@@ -8,7 +8,22 @@ import pytest
 
 GOOD = ["fine", "lovely", "bright", "warm", "clever", "honest", "fresh", "rich"]
 BAD = ["dull", "weak", "cold", "stale", "clumsy", "false", "noisy", "poor"]
-OTHER = ["the", "film", "story", "and", "actor", "scene", "music", "was", "very", "with", "a", "plot", "its", "end"]
+OTHER = [
+    "the",
+    "film",
+    "story",
+    "and",
+    "actor",
+    "scene",
+    "music",
+    "was",
+    "very",
+    "with",
+    "a",
+    "plot",
+    "its",
+    "end",
+]
 
 
 def make_reviews(n: int = 300, *, seed: int = 0) -> pd.DataFrame:
@@ -33,7 +48,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("base") / "tiny-bert"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *GOOD, *BAD, *OTHER]
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]

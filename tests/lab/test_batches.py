@@ -42,7 +42,10 @@ def test_epochs_differ_and_the_same_epoch_repeats():
 
 def test_padding_is_little():
     sizes = np.random.default_rng(0).lognormal(4, 0.8, 2000).astype(int).clip(3, 512)
-    padded = sum(len(batch) * sizes[batch].max() for batch in TokenBudgetBatches(sizes, batch_rows=32, batch_tokens=4096, seed=0))
+    padded = sum(
+        len(batch) * sizes[batch].max()
+        for batch in TokenBudgetBatches(sizes, batch_rows=32, batch_tokens=4096, seed=0)
+    )
 
     # Random batches of 32 of these pad 2.6 times.
     assert padded / sizes.sum() < 1.25

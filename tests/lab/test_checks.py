@@ -102,7 +102,9 @@ def test_a_column_of_free_text_is_not_a_label():
     assert found(make_table(list(frame.itertuples(index=False, name=None))), "not_a_label").level == "error"
 
 
-@pytest.mark.parametrize("names", [("text", "label"), ("review", "sentiment"), ("message", "category"), ("Sentence", "Class")])
+@pytest.mark.parametrize(
+    "names", [("text", "label"), ("review", "sentiment"), ("message", "category"), ("Sentence", "Class")]
+)
 def test_columns_are_recognised_by_name_and_content(names):
     table = make_table(good_rows())
     frame = table.frame.set_axis(list(names), axis=1)
@@ -122,7 +124,7 @@ def test_nameless_columns_are_recognised_with_less_confidence():
 
 
 def test_an_unknown_column_lists_those_there_are():
-    with pytest.raises(DataError, match="no column 'sentiment'.*text, label"):
+    with pytest.raises(DataError, match=r"no column 'sentiment'.*text, label"):
         recognise(make_table(good_rows()), {"label": "sentiment"})
 
 
@@ -130,13 +132,21 @@ def test_a_document_column_is_recognised_when_rows_share_it():
     table = make_table(good_rows())
     frame = table.frame.assign(document=[str(i // 4) for i in range(40)])
 
-    assert {guess.role for guess in recognise(Table(frame, table.places, None, "a.csv", ""), {})} == {"text", "label", "document"}
+    assert {guess.role for guess in recognise(Table(frame, table.places, None, "a.csv", ""), {})} == {
+        "text",
+        "label",
+        "document",
+    }
 
 
 def test_numbers_are_labels_in_order_of_value():
     rows = [(f"text number {i}", i % 3 + 9) for i in range(60)]
 
-    assert to_examples(make_table(rows), COLUMNS, seed=0, validation=0.1, test=0.2).labels == ["9", "10", "11"]
+    assert to_examples(make_table(rows), COLUMNS, seed=0, validation=0.1, test=0.2).labels == [
+        "9",
+        "10",
+        "11",
+    ]
 
 
 def test_every_role_of_the_task_has_a_name_and_a_summary():

@@ -23,15 +23,35 @@ def rows(*extra, n=60):
 
 BAD = {
     "malformed CSV": (rows("one,two,three"), [], ["line 62", "another number of fields", "quotation marks"]),
-    "one class only": (rows().replace(",bad", ",good"), [], ["same label, 'good'", "line 2", "Add rows of another class"]),
+    "one class only": (
+        rows().replace(",bad", ",good"),
+        [],
+        ["same label, 'good'", "line 2", "Add rows of another class"],
+    ),
     "two rows": ("text,label\na b,x\nc d,y\n", [], ["2 usable rows", "line 2, line 3", "at least 20"]),
     "empty file": ("", [], ["is empty"]),
     "10 MB cell": (rows("x" * 10_000_000 + ",good"), [], ["10,000,000 characters", "line 62"]),
     "unknown column": (rows(), ["--column", "label=sentiment"], ["no column 'sentiment'", "text, label"]),
-    "labels that conflict": (rows("the very same,good", "The very same!,bad"), [], ["line 62 says 'good'", "line 63 says 'bad'", "--repair"]),
-    "Hub not running": (rows(), [*NO_HUB, "--to", "me/mine"], ["No Hub answers at http://127.0.0.1:9", "wingman up"]),
-    "no such column": ("text\n" + "a few words\n" * 30, [], ["looks like the label", "Its columns are: text", "--column label=NAME"]),
-    "absent base": (rows(), ["--base", "./nowhere-to-be-found", *NO_HUB], ["There is no folder ./nowhere-to-be-found here, and no model"]),
+    "labels that conflict": (
+        rows("the very same,good", "The very same!,bad"),
+        [],
+        ["line 62 says 'good'", "line 63 says 'bad'", "--repair"],
+    ),
+    "Hub not running": (
+        rows(),
+        [*NO_HUB, "--to", "me/mine"],
+        ["No Hub answers at http://127.0.0.1:9", "wingman up"],
+    ),
+    "no such column": (
+        "text\n" + "a few words\n" * 30,
+        [],
+        ["looks like the label", "Its columns are: text", "--column label=NAME"],
+    ),
+    "absent base": (
+        rows(),
+        ["--base", "./nowhere-to-be-found", *NO_HUB],
+        [("There is no folder ./nowhere-to-be-found here, and no model")],
+    ),
 }
 
 

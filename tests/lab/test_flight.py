@@ -38,7 +38,17 @@ def flown(tmp_path_factory, tiny_base):
 def test_the_result_has_just_the_documented_keys(flown):
     _, result = flown
 
-    assert list(result) == ["repo", "revision", "url", "endpoint", "metrics", "baseline", "mcnemar_p", "rows", "seconds"]
+    assert list(result) == [
+        "repo",
+        "revision",
+        "url",
+        "endpoint",
+        "metrics",
+        "baseline",
+        "mcnemar_p",
+        "rows",
+        "seconds",
+    ]
     assert set(result["metrics"]["accuracy"]) == {"value", "low", "high"}
     assert result["rows"] == {"train": 210, "validation": 30, "test": 60}
     json.dumps(result)
@@ -55,8 +65,15 @@ def test_predictions_are_in_the_order_of_the_rows_they_name(flown):
 
     run, _ = flown
     stored = pd.read_parquet(run.path("evaluation", "predictions.parquet"))
-    texts = dict(zip(*[pd.read_parquet(run.path("prepared", "test.parquet"))[name] for name in ("place", "text")], strict=True))
-    answers = pipeline("text-classification", model=str(run.path("model")))([texts[place] for place in stored["place"]])
+    texts = dict(
+        zip(
+            *[pd.read_parquet(run.path("prepared", "test.parquet"))[name] for name in ("place", "text")],
+            strict=True,
+        )
+    )
+    answers = pipeline("text-classification", model=str(run.path("model")))(
+        [texts[place] for place in stored["place"]]
+    )
 
     assert [answer["label"] for answer in answers] == list(stored["prediction"])
     np.testing.assert_allclose([answer["score"] for answer in answers], stored["confidence"], atol=1e-4)
@@ -67,7 +84,9 @@ def test_the_report_says_what_the_predictions_say(flown):
     stored = pd.read_parquet(run.path("evaluation", "predictions.parquet"))
 
     assert result["metrics"]["accuracy"]["value"] == pytest.approx(stored["right"].mean(), abs=1e-6)
-    assert result["baseline"]["accuracy"]["value"] == pytest.approx((stored["baseline"] == stored["label"]).mean(), abs=1e-6)
+    assert result["baseline"]["accuracy"]["value"] == pytest.approx(
+        (stored["baseline"] == stored["label"]).mean(), abs=1e-6
+    )
 
 
 def test_engines_are_checked_and_fp32_equals_the_model(flown):
@@ -96,7 +115,12 @@ def test_the_same_flight_again_does_nothing(flown, tiny_base):
     reused = []
     request = Request(**{**run.request, "home": run.folder.parents[1]})
 
-    again = fly(request, listeners=[lambda event: reused.append(event.get("reused")) if event["event"] == "step_finished" else None])
+    again = fly(
+        request,
+        listeners=[
+            lambda event: reused.append(event.get("reused")) if event["event"] == "step_finished" else None
+        ],
+    )
 
     assert again["metrics"] == result["metrics"]
     assert reused[1:] == [True] * 7
@@ -113,9 +137,21 @@ def test_events_are_whole_lines_with_times_and_steps(flown):
 
 
 def start_flight(home: Path, data: Path, base: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "wingman.cli", "fly", str(data), "--home", str(home), "--base", str(base)]
+    command = [
+        sys.executable,
+        "-m",
+        "wingman.cli",
+        "fly",
+        str(data),
+        "--home",
+        str(home),
+        "--base",
+        str(base),
+    ]
     command += ["--no-publish", "--epochs", "20", "--learning-rate", "0.001"]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process: subprocess.Popen) -> None:
@@ -136,7 +172,9 @@ def test_a_flight_killed_while_training_ends_with_the_same_model(tmp_path, revie
     whole = open_run(tmp_path / "whole")
 
     killed = start_flight(tmp_path / "killed", reviews, tiny_base)
-    wait_for(lambda: list((tmp_path / "killed").glob("runs/*/checkpoints/checkpoint-*/trainer_state.json")), killed)
+    wait_for(
+        lambda: list((tmp_path / "killed").glob("runs/*/checkpoints/checkpoint-*/trainer_state.json")), killed
+    )
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     resumed = open_run(tmp_path / "killed")
@@ -145,7 +183,9 @@ def test_a_flight_killed_while_training_ends_with_the_same_model(tmp_path, revie
 
     assert resumed.id == whole.id
     assert resumed.record("train")["summary"]["resumed_from"] is not None
-    assert digest(resumed.path("model", "model.safetensors")) == digest(whole.path("model", "model.safetensors"))
+    assert digest(resumed.path("model", "model.safetensors")) == digest(
+        whole.path("model", "model.safetensors")
+    )
     assert resumed.read_json("evaluation", "report.json") == whole.read_json("evaluation", "report.json")
 
 
@@ -159,7 +199,11 @@ def test_a_flight_killed_after_any_step_goes_on_from_there(flown, tmp_path, step
     copy = Run(home / "runs" / run.id)
     # What a kill in the middle of the step leaves: no record, half of its output.
     copy.path("records", f"{step}.json").unlink()
-    half = {"prepare": "prepared/test.parquet", "evaluate": "evaluation/report.json", "export": "onnx/model_int8.onnx"}[step]
+    half = {
+        "prepare": "prepared/test.parquet",
+        "evaluate": "evaluation/report.json",
+        "export": "onnx/model_int8.onnx",
+    }[step]
     copy.path(half).write_bytes(b"half")
 
     again = fly(Request(**{**run.request, "home": home}))
@@ -193,7 +237,13 @@ def test_callers_bring_their_own_arguments_callbacks_loss_metrics_and_trainer(tm
         return {"accuracy": float((predicted.predictions.argmax(-1) == predicted.label_ids).mean())}
 
     arguments = TrainingArguments(
-        output_dir="unused", max_steps=7, eval_strategy="steps", eval_steps=7, use_cpu=True, report_to="none", save_strategy="no"
+        output_dir="unused",
+        max_steps=7,
+        eval_strategy="steps",
+        eval_steps=7,
+        use_cpu=True,
+        report_to="none",
+        save_strategy="no",
     )
     custom = Custom(Mine, arguments, [Count()], loss, metrics)
     request = Request(data=str(reviews), home=tmp_path, base=str(tiny_base), **FAST)
@@ -210,7 +260,11 @@ def test_callers_bring_their_own_arguments_callbacks_loss_metrics_and_trainer(tm
 def test_other_methods_leave_a_plain_model_too(tmp_path, reviews, tiny_base, method):
     from transformers import AutoModelForSequenceClassification
 
-    fly(Request(data=str(reviews), home=tmp_path, base=str(tiny_base), method=method, epochs=2.0, publish=False))
+    fly(
+        Request(
+            data=str(reviews), home=tmp_path, base=str(tiny_base), method=method, epochs=2.0, publish=False
+        )
+    )
     run = open_run(tmp_path)
     model = AutoModelForSequenceClassification.from_pretrained(run.path("model"))
     base = AutoModelForSequenceClassification.from_pretrained(tiny_base)

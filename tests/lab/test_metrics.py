@@ -32,8 +32,12 @@ def test_figures_agree_with_scikit_learn(k):
 
     assert figures["accuracy"] == pytest.approx(reference.accuracy_score(truth, predicted))
     for average in ("macro", "weighted"):
-        expected = reference.precision_recall_fscore_support(truth, predicted, average=average, zero_division=0)[:3]
-        assert [figures[f"{name}_{average}"] for name in ("precision", "recall", "f1")] == pytest.approx(expected)
+        expected = reference.precision_recall_fscore_support(
+            truth, predicted, average=average, zero_division=0
+        )[:3]
+        assert [figures[f"{name}_{average}"] for name in ("precision", "recall", "f1")] == pytest.approx(
+            expected
+        )
 
 
 def test_auc_agrees_with_scikit_learn_with_ties_and_weights():
@@ -41,7 +45,9 @@ def test_auc_agrees_with_scikit_learn_with_ties_and_weights():
     scores = np.round(scores, 1)
     weights = np.random.default_rng(1).integers(0, 4, len(truth)).astype(float)
 
-    assert auc(truth, scores, weights) == pytest.approx(reference.roc_auc_score(truth, scores[:, 1], sample_weight=weights))
+    assert auc(truth, scores, weights) == pytest.approx(
+        reference.roc_auc_score(truth, scores[:, 1], sample_weight=weights)
+    )
 
 
 def test_auc_of_several_classes_is_the_mean_of_one_against_the_rest():
@@ -72,13 +78,18 @@ def test_rows_that_share_documents_have_wider_intervals():
     by_documents = evaluate_classifier(truth, scores, groups=groups)["metrics"]["accuracy"]
 
     # Eight equal rows carry the information of one: sqrt(8) times the width.
-    assert (by_documents.high - by_documents.low) / (by_rows.high - by_rows.low) == pytest.approx(np.sqrt(8), rel=0.2)
+    assert (by_documents.high - by_documents.low) / (by_rows.high - by_rows.low) == pytest.approx(
+        np.sqrt(8), rel=0.2
+    )
 
 
 def test_the_same_seed_gives_the_same_intervals():
     truth, scores = make_answers()
 
-    assert evaluate_classifier(truth, scores, seed=3)["metrics"] == evaluate_classifier(truth, scores, seed=3)["metrics"]
+    assert (
+        evaluate_classifier(truth, scores, seed=3)["metrics"]
+        == evaluate_classifier(truth, scores, seed=3)["metrics"]
+    )
 
 
 def test_calibration_error_is_zero_for_an_honest_model_and_large_for_a_boaster():

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from wingman.lab.data.read import read_table
 from wingman.lab.errors import DataError
 
-ROWS = [("good, really good", "positive"), ('he said "no"', "negative"), ("two\nlines", "positive"), ("naïve café ☕", "negative")]
+ROWS = [
+    ("good, really good", "positive"),
+    ('he said "no"', "negative"),
+    ("two\nlines", "positive"),
+    ("naïve café ☕", "negative"),
+]
 
 
 def write_rows(path, rows=ROWS):
@@ -44,7 +49,9 @@ def test_a_row_is_placed_on_the_line_where_it_begins(tmp_path):
     assert list(table.places) == ["line 2", "line 3", "line 4", "line 6"]
 
 
-cell = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1, max_size=30).filter(lambda text: text.strip())
+cell = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1, max_size=30
+).filter(lambda text: text.strip())
 
 
 @given(rows=st.lists(st.tuples(cell, cell), min_size=1, max_size=8))
@@ -60,7 +67,9 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, rows):
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(tmp_path, mark):
     path = tmp_path / "a.csv"
-    path.write_text(f"id{mark}text{mark}label\n" + "".join(f"{n}{mark}some words here{mark}x\n" for n in range(9)))
+    path.write_text(
+        f"id{mark}text{mark}label\n" + "".join(f"{n}{mark}some words here{mark}x\n" for n in range(9))
+    )
 
     assert list(read_table(str(path)).frame.columns) == ["id", "text", "label"]
 
@@ -155,7 +164,9 @@ def test_a_missing_file_and_an_unknown_ending_are_said(tmp_path):
 
 
 def test_a_split_column_and_a_folder_of_splits_give_splits(tmp_path):
-    rows = [{"text": f"text {n}", "label": "a", "split": name} for n, name in enumerate(["train", "dev", "test"])]
+    rows = [
+        {"text": f"text {n}", "label": "a", "split": name} for n, name in enumerate(["train", "dev", "test"])
+    ]
     (tmp_path / "a.json").write_text(json.dumps(rows))
     for row in rows:
         (tmp_path / f"{row['split']}.csv").write_text(f"text,label\n{row['text']},a\n")
@@ -163,5 +174,7 @@ def test_a_split_column_and_a_folder_of_splits_give_splits(tmp_path):
     by_column, by_folder = read_table(str(tmp_path / "a.json")), read_table(str(tmp_path))
 
     assert list(by_column.split) == ["train", "validation", "test"]
-    assert set(zip(by_folder.frame["text"], by_folder.split, strict=True)) == set(zip(by_column.frame["text"], by_column.split, strict=True))
+    assert set(zip(by_folder.frame["text"], by_folder.split, strict=True)) == set(
+        zip(by_column.frame["text"], by_column.split, strict=True)
+    )
     assert isinstance(by_folder.split, np.ndarray)

@@ -40,7 +40,9 @@ def test_equal_keys_share_a_split(pairs):
 def test_order_does_not_matter(pairs, random):
     shuffled = pairs.copy()
     random.shuffle(shuffled)
-    unique = list(dict(shuffled).items())  # one label a key: the majority of a unit may depend on nothing else
+    unique = list(
+        dict(shuffled).items()
+    )  # one label a key: the majority of a unit may depend on nothing else
     reverse = unique[::-1]
 
     one = dict(zip([key for key, _ in unique], split_rows(*zip(*unique, strict=True)), strict=True))

@@ -211,8 +211,10 @@ def _print_choice(choice: Any, *, as_json: bool) -> None:
 def _print_result(result: dict[str, Any], home: Path) -> None:
     accuracy, baseline = result["metrics"]["accuracy"], result["baseline"]["accuracy"]
     click.echo(
-        f"\nAccuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to {accuracy['high']:.3f}) on {result['rows']['test']:,} test rows; "
-        f"the baseline has {baseline['value']:.3f}, McNemar p = {result['mcnemar_p']:.2g}. {format_seconds(result['seconds'])} in all."
+        f"\nAccuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
+        f"{accuracy['high']:.3f}) on {result['rows']['test']:,} test rows; "
+        f"the baseline has {baseline['value']:.3f}, McNemar p = {result['mcnemar_p']:.2g}. "
+        f"{format_seconds(result['seconds'])} in all."
     )
     if result["url"] is None:
         click.echo(

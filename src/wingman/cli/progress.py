@@ -1,4 +1,4 @@
-"""Showing a flight's events: bars where there is a terminal, plain lines elsewhere. Everything goes to standard error."""
+"""Showing a flight's events on standard error: bars where there is a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -41,13 +41,19 @@ def _describe_choice(summary: dict[str, Any]) -> str:
         for role, found in summary["columns"].items()
     )
     estimate = summary["estimate"]
-    cost = f"about {format_seconds(estimate['seconds'])}, {estimate['memory_bytes'] / 1e9:.1f} GB of memory, {estimate['disk_bytes'] / 1e9:.1f} GB of disk"
+    cost = (
+        f"about {format_seconds(estimate['seconds'])}, {estimate['memory_bytes'] / 1e9:.1f} GB of "
+        f"memory, {estimate['disk_bytes'] / 1e9:.1f} GB of disk"
+    )
     return f"{columns}; {len(summary['labels'])} labels; {_rows(summary['rows'])}; base {summary['base']}; {cost}"
 
 
 def _describe_export(summary: dict[str, Any]) -> str:
     engines = [
-        f"{name}: {facts['megabytes']} MB, {facts['rows_per_second']:.0f} rows/s, agrees on {facts['test']['agreement']:.1%} of the test rows"
+        (
+            f"{name}: {facts['megabytes']} MB, {facts['rows_per_second']:.0f} rows/s, agrees on "
+            f"{facts['test']['agreement']:.1%} of the test rows"
+        )
         for name, facts in summary["engines"].items()
     ]
     return f"{'; '.join(engines)}; {summary['chosen']} is served"
@@ -61,7 +67,10 @@ def _describe_train(summary: dict[str, Any]) -> str:
 def _describe_serving(summary: dict[str, Any]) -> str:
     if not summary["served"]:
         return "the endpoint did not answer"
-    return f"{summary['rows']:,} test rows asked; agrees with the evaluated model on {summary['agreement']:.1%}, largest difference {summary['largest_difference']:.2g}"
+    return (
+        f"{summary['rows']:,} test rows asked; agrees with the evaluated model on "
+        f"{summary['agreement']:.1%}, largest difference {summary['largest_difference']:.2g}"
+    )
 
 
 _DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -171,7 +180,8 @@ class TerminalProgress:
         self._remove()
         done = "done before" if event.get("reused") else format_seconds(event["seconds"])
         self._console.print(
-            f"[green]✓[/] [bold]{event['step']:<9}[/] [dim]{done:>11}[/]  {_escape(describe_step(event['step'], event['summary']))}"
+            f"[green]✓[/] [bold]{event['step']:<9}[/] [dim]{done:>11}[/]  "
+            f"{_escape(describe_step(event['step'], event['summary']))}"
         )
 
     def _remove(self) -> None:

@@ -18,7 +18,8 @@ from wingman.lab.errors import ResourceError
 from wingman.lab.events import write_atomically
 from wingman.lab.recipe import Training
 
-# Floating-point operations per second and core in training: measured 127e9 (bf16) and about 55e9 (fp32) on a 2023 server core.
+# Floating-point operations per second and core in training: 127e9 (bf16) and about 55e9 (fp32) were measured
+# on a 2023 server core; these are a cautious share of that.
 _FIRST_GUESS = {"bf16": 90e9, "fp32": 40e9}
 _LIBRARIES_BYTES = 700 << 20
 _EVALUATION_SECONDS = 12.0
@@ -66,7 +67,8 @@ def estimate_flight(
     heads = int(base.config.get("num_attention_heads", 12))
     longest = int(lengths.max()) if len(lengths) else 1
     tokens = min(training.batch_tokens, training.batch_rows * longest)
-    # Korthikanti et al. 2022, eq. 2: 34 bytes x width and 5 x heads x length a token and layer in 16-bit; twice that in 32-bit.
+    # Korthikanti et al. 2022, eq. 2: 34 bytes x width and 5 x heads x length a token and layer in 16-bit;
+    # twice that in 32-bit.
     activations = tokens * layers * (34 * width + 5 * heads * longest) * 2
     trained = base.num_parameters if training.method == "full" else base.num_parameters // 20
     model = 4 * base.num_parameters + 12 * trained
@@ -123,7 +125,8 @@ def check_resources(estimate: Estimate, home: Path) -> None:
     if memory < estimate.memory_bytes:
         raise ResourceError(
             f"The flight needs about {_gigabytes(estimate.memory_bytes)} of memory; {_gigabytes(memory)} are free. "
-            "Close other programs, take a smaller base model (--base), or train less of it (--method lora or features).",
+            "Close other programs, take a smaller base model (--base), or train less of it (--method "
+            "lora or features).",
             needed_bytes=estimate.memory_bytes,
             available_bytes=memory,
         )
@@ -131,7 +134,8 @@ def check_resources(estimate: Estimate, home: Path) -> None:
     disk = shutil.disk_usage(existing).free
     if disk < estimate.disk_bytes:
         raise ResourceError(
-            f"The flight needs about {_gigabytes(estimate.disk_bytes)} of disk below {home}; {_gigabytes(disk)} are free. "
+            f"The flight needs about {_gigabytes(estimate.disk_bytes)} of disk below {home}; "
+            f"{_gigabytes(disk)} are free. "
             "Make room, or put the home elsewhere (--home).",
             needed_bytes=estimate.disk_bytes,
             available_bytes=disk,

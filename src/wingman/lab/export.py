@@ -48,9 +48,9 @@ def export_onnx(model: Any, path: Path, input_names: Sequence[str]) -> None:
 def quantize_int8(source: Path, target: Path) -> None:
     """Weights and activations in int8, with a scale for every block of 128 values along a row.
 
-    Not `quantize_dynamic`: that has one scale for a whole batch of activations, so a text's scores depend on which texts
-    share its batch (by up to 0.7 on short messages). Here a row's answer is its own, at two thirds of the speed. Tables
-    of embeddings stay in fp32.
+    Not `quantize_dynamic`: that has one scale for a whole batch of activations, so a text's scores depend on
+    which texts share its batch (by up to 0.7 on short messages). Here a row's answer is its own, at two thirds
+    of the speed. Tables of embeddings stay in fp32.
     """
     nbits = _import_quantizer()
     import onnx

@@ -267,7 +267,8 @@ def request_of(recipe: Recipe, request: Request) -> Request:
     data = request.data or recipe.data.source
     if recipe.data.revision is None and not Path(data).expanduser().exists():
         raise RecipeError(
-            f"The recipe was flown on the file {recipe.data.source} (sha256 {recipe.data.digest[:12]}…), which is not here. Name it: wingman fly {recipe.data.source} --recipe …"
+            f"The recipe was flown on the file {recipe.data.source} (sha256 "
+            f"{recipe.data.digest[:12]}…), which is not here. Name it: wingman fly {recipe.data.source} --recipe …"
         )
     return replace(
         request,

@@ -87,6 +87,9 @@ def check_target(hub: Hub, repo: str) -> None:
     namespace = repo.split("/")[0] if "/" in repo else ""
     if namespace not in hub.writable:
         raise HubError(
-            f"{hub.user} may not publish to {repo!r} on {hub.endpoint}; namespaces open to this token: {', '.join(hub.writable)}.",
+            (
+                f"{hub.user} may not publish to {repo!r} on {hub.endpoint}; namespaces open to this "
+                f"token: {', '.join(hub.writable)}."
+            ),
             endpoint=hub.endpoint,
         )

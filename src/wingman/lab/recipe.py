@@ -186,7 +186,6 @@ def default_training(method: str, *, train_rows: int, precision: str, seed: int,
     if method == "lora":
         return replace(full, method="lora", learning_rate=1e-3, epochs=max(epochs, 4.0))
     if method == "features":
-        return replace(
-            full, method="features", learning_rate=1e-3, epochs=30.0, patience=5, precision=precision
-        )
+        # Only a head is trained, on states encoded once: many cheap epochs in larger batches.
+        return replace(full, method="features", learning_rate=1e-3, batch_rows=128, epochs=60.0, patience=8)
     return full

@@ -74,7 +74,9 @@ class Run:
     ) -> dict[str, Any]:
         """Do a step, or take it as done. Returns its record.
 
-        inputs:  what determines the result; hashed. work: does it and returns a summary. outputs: names in the run's folder.
+        inputs:  what determines the result; hashed.
+        work:    does it and returns a summary.
+        outputs: names in the run's folder.
         """
         wanted = hash_of(inputs)
         events.step_started(step)

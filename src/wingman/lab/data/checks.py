@@ -78,7 +78,10 @@ def check_classes(
         )
         return [_find("too_few_rows", "error", message, everywhere, places, advice="Collect more examples.")]
     if len(counts) < 2:
-        message = f"Every row has the same label, {counts.index[0]!r} (column {column!r}): there is nothing to tell apart."
+        message = (
+            f"Every row has the same label, {counts.index[0]!r} (column {column!r}): there is "
+            "nothing to tell apart."
+        )
         return [
             _find(
                 "one_class",
@@ -90,7 +93,10 @@ def check_classes(
             )
         ]
     if len(counts) > max(2, len(labels) * MAX_CLASSES_SHARE):
-        message = f"Column {column!r} has {len(counts):,} different values in {len(labels):,} rows: that is not a label."
+        message = (
+            f"Column {column!r} has {len(counts):,} different values in {len(labels):,} rows: "
+            "that is not a label."
+        )
         return [
             _find(
                 "not_a_label",
@@ -106,14 +112,18 @@ def check_classes(
     if len(rare):
         rows = np.flatnonzero(labels.isin(rare.index).to_numpy())
         names = ", ".join(map(repr, rare.index[:5]))
-        message = f"{len(rare)} classes have fewer than {MIN_ROWS_PER_CLASS} rows ({names}); they can be trained on but not measured."
+        message = (
+            f"{len(rare)} classes have fewer than {MIN_ROWS_PER_CLASS} rows ({names}); they can "
+            "be trained on but not measured."
+        )
         findings.append(
             _find("rare_class", "warning", message, rows, places, advice="Merge them, or collect more rows.")
         )
     largest, smallest = counts.iloc[0], counts.iloc[-1]
     if largest >= 10 * smallest:
         message = (
-            f"The classes are very unequal: {counts.index[0]!r} has {largest:,} rows, {counts.index[-1]!r} has {smallest:,}. "
+            f"The classes are very unequal: {counts.index[0]!r} has {largest:,} rows, "
+            f"{counts.index[-1]!r} has {smallest:,}. "
             "Accuracy flatters here; read the macro F1 beside it."
         )
         findings.append(Finding("unbalanced", "info", message))
@@ -193,7 +203,10 @@ def check_repeats(
     repeated = find_repeats(keys, labels, split)
     if not len(repeated):
         return []
-    message = f"{len(repeated):,} rows repeat an earlier one (but for case, spacing or punctuation); only the first is kept."
+    message = (
+        f"{len(repeated):,} rows repeat an earlier one (but for case, spacing or punctuation); "
+        "only the first is kept."
+    )
     return [_find("duplicates", "warning", message, repeated, places)]
 
 
@@ -232,7 +245,10 @@ def check_leaks(keys: Sequence[str], places: np.ndarray, split: np.ndarray | Non
         key: str(place) for key, place, name in zip(keys, places, split, strict=True) if name != "test"
     }
     example = f"{places[leaking[0]]} is {partner[keys[leaking[0]]]}"
-    message = f"{len(leaking):,} held-out rows are also in the rows trained or tuned on, but for case, spacing or punctuation ({example}). Results would be too good."
+    message = (
+        f"{len(leaking):,} held-out rows are also in the rows trained or tuned on, but for "
+        f"case, spacing or punctuation ({example}). Results would be too good."
+    )
     return [
         _find(
             "leaks",
@@ -240,7 +256,10 @@ def check_leaks(keys: Sequence[str], places: np.ndarray, split: np.ndarray | Non
             message,
             leaking,
             places,
-            advice=f"Remove the copies, or run again with --repair, which leaves {len(drop):,} of the training or validation rows out.",
+            advice=(
+                f"Remove the copies, or run again with --repair, which leaves {len(drop):,} of the "
+                "training or validation rows out."
+            ),
             repair="leave the copies out of train and validation",
         )
     ]

@@ -36,12 +36,14 @@ def decode_file(path: Path, encoding: str | None) -> str:
             else "Save it as UTF-8."
         )
         raise DataError(
-            f"{path.name} is not {chosen.upper()} text: byte 0x{content[error.start]:02X} on line {line} (near {around!r}). {advice}"
+            f"{path.name} is not {chosen.upper()} text: byte 0x{content[error.start]:02X} on line "
+            f"{line} (near {around!r}). {advice}"
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(
-            f"{path.name} has a zero byte on line {line}: it is a binary file or UTF-16 without its mark. Save it as UTF-8 text."
+            f"{path.name} has a zero byte on line {line}: it is a binary file or UTF-16 without its "
+            "mark. Save it as UTF-8 text."
         )
     if not text.strip():
         raise DataError(f"{path.name} holds nothing but blank space. Was it saved or exported to the end?")

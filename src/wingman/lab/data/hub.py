@@ -16,7 +16,12 @@ def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None,
     Raises `DataError` when there is no such dataset (or it is not visible), `HubError` when the Hub is out of reach.
     """
     import httpx2 as httpx
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     api = make_api(endpoint, token)
     try:
@@ -26,7 +31,8 @@ def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None,
         raise DataError(f"The dataset {source} has no revision {revision}.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise DataError(
-            f"There is neither a file {source} here nor a dataset {source} that you may read on {api.endpoint}. Check the name, or log in."
+            f"There is neither a file {source} here nor a dataset {source} that you may read on "
+            f"{api.endpoint}. Check the name, or log in."
         ) from error
     except (HfHubHTTPError, httpx.TransportError, OSError) as error:
         raise HubError(

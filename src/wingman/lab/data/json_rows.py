@@ -78,7 +78,8 @@ def _from_list(path: Path, rows: Any) -> tuple[pd.DataFrame, np.ndarray]:
     if bad:
         places = [f"row {number}" for number in bad[:5]]
         raise DataError(
-            f'{path.name}: {shorten_places(places, len(bad))} of the list are not objects. Each must be like {{"text": "…", "label": "…"}}.'
+            f"{path.name}: {shorten_places(places, len(bad))} of the list are not objects. Each must "
+            f'be like {{"text": "…", "label": "…"}}.'
         )
     return pd.DataFrame(rows, dtype=object), np.array(
         [f"row {number}" for number in range(1, len(rows) + 1)], dtype=object

@@ -53,7 +53,8 @@ def read_table(
         )
     else:
         raise DataError(
-            f"There is no file {source}. Name a CSV, TSV, JSON, JSON Lines or Parquet file, or a Hub dataset as namespace/name."
+            f"There is no file {source}. Name a CSV, TSV, JSON, JSON Lines or Parquet file, or a Hub "
+            "dataset as namespace/name."
         )
     if len(table) == 0:
         raise DataError(f"{source} has column names but no rows. Add rows and try again.")
@@ -75,7 +76,8 @@ def _read_file(path: Path, encoding: str | None) -> Table:
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         raise DataError(
-            f"{path.name}: files ending in {suffix or 'nothing'} are not read. Save the data as .csv, .tsv, .jsonl, .json or .parquet."
+            f"{path.name}: files ending in {suffix or 'nothing'} are not read. Save the data as .csv, "
+            ".tsv, .jsonl, .json or .parquet."
         )
     if path.stat().st_size == 0:
         raise DataError(f"{path.name} is empty (0 bytes). Was it saved or exported to the end?")
@@ -115,13 +117,15 @@ def _read_folder(folder: Path, encoding: str | None) -> Table:
             )
     if not parts:
         raise DataError(
-            f"The folder {folder} holds no file named train, validation or test with one of the endings {', '.join(_READERS)}."
+            f"The folder {folder} holds no file named train, validation or test with one of the "
+            f"endings {', '.join(_READERS)}."
         )
     columns = list(parts[0].frame.columns)
     for part in parts[1:]:
         if set(part.frame.columns) != set(columns):
             raise DataError(
-                f"{part.source} has the columns {list(part.frame.columns)}, but {parts[0].source} has {columns}. Splits must share their columns."
+                f"{part.source} has the columns {list(part.frame.columns)}, but {parts[0].source} has "
+                f"{columns}. Splits must share their columns."
             )
     return Table(
         frame=pd.concat([part.frame[columns] for part in parts], ignore_index=True),
@@ -164,7 +168,10 @@ def _refuse_huge_cells(table: Table) -> None:
             finding = Finding(
                 code="huge_cell",
                 level="error",
-                message=f"Column {column!r} has a cell of {lengths.max():,} characters; more than {MAX_CELL_CHARACTERS:,} cannot be meant.",
+                message=(
+                    f"Column {column!r} has a cell of {lengths.max():,} characters; more than "
+                    f"{MAX_CELL_CHARACTERS:,} cannot be meant."
+                ),
                 advice="Look there for a quotation mark that is never closed, or shorten the text.",
                 places=places,
                 count=len(huge),

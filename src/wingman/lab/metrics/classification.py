@@ -13,8 +13,10 @@ RESAMPLES = 1000
 LEVEL = 0.95
 # What the numbers mean, so that another program can be held to them.
 SIGNATURE = (
-    "wingman.lab.metrics.classification v1: percentile bootstrap, 1000 resamples of rows (of documents where rows share one), "
-    "95 %; F1 of a class without predictions and without rows is 0; AUC one-vs-rest, ties counted half; ECE in 10 equal-width bins"
+    "wingman.lab.metrics.classification v1: percentile bootstrap, 1000 resamples of rows (of "
+    "documents where rows share one), "
+    "95 %; F1 of a class without predictions and without rows is 0; AUC one-vs-rest, ties counted "
+    "half; ECE in 10 equal-width bins"
 )
 
 

@@ -36,7 +36,10 @@ class PairedTest:
 
     def in_words(self, first: str, second: str) -> str:
         """One sentence a person can act on."""
-        figures = f"{self.first_accuracy:.3f} against {self.second_accuracy:.3f} on the same {self.rows:,} test rows, McNemar p = {self.p_value:.2g}"
+        figures = (
+            f"{self.first_accuracy:.3f} against {self.second_accuracy:.3f} on the same "
+            f"{self.rows:,} test rows, McNemar p = {self.p_value:.2g}"
+        )
         if not self.is_significant:
             return f"No difference between {first} and {second} that this test set can show: {figures}."
         better, worse = (first, second) if self.only_first > self.only_second else (second, first)

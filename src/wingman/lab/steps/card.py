@@ -86,7 +86,8 @@ def _opening(recipe: Recipe, report: dict[str, Any], name: str) -> str:
     }
     return (
         f"# {name}\n\n"
-        f"Says which of {len(report['labels'])} labels a text has: {_list_labels(report['labels'])}. It is `{recipe.base.id}`, "
+        f"Says which of {len(report['labels'])} labels a text has: {_list_labels(report['labels'])}. "
+        f"It is `{recipe.base.id}`, "
         f"{method[recipe.training.method]}, on `{recipe.data.source}`.\n\n"
         f"On {report['rows']['test']:,} test rows it never saw it is right {_percent(accuracy['value'])} of the time "
         f"(95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}). {report['mcnemar']['words']}"
@@ -108,8 +109,10 @@ def _use(recipe: Recipe, report: dict[str, Any]) -> str:
     return (
         "## Use it\n\n```python\nfrom transformers import pipeline\n\n"
         f'classify = pipeline("{recipe.task}", model="{repo}")\nprint(classify("{example}"))\n```\n\n'
-        f"**Meant for** texts like those of `{recipe.data.source}`, of up to {recipe.training.max_length} tokens (longer ones are cut). "
-        "**Not meant for** other languages or kinds of text without measuring there first, nor for decisions about people without a person in between."
+        f"**Meant for** texts like those of `{recipe.data.source}`, of up to "
+        f"{recipe.training.max_length} tokens (longer ones are cut). "
+        "**Not meant for** other languages or kinds of text without measuring there first, nor for "
+        "decisions about people without a person in between."
     )
 
 
@@ -123,7 +126,8 @@ def _results(report: dict[str, Any], comparison: dict[str, Any]) -> str:
     lines += ["| metric | this model | baseline |", "|---|---|---|"]
     for name, figures in report["metrics"].items():
         lines.append(
-            f"| {name.replace('_', ' ')} | {_with_interval(figures)} | {_with_interval(report['baseline']['metrics'][name])} |"
+            f"| {name.replace('_', ' ')} | {_with_interval(figures)} | "
+            f"{_with_interval(report['baseline']['metrics'][name])} |"
         )
     lines += [
         "",
@@ -160,13 +164,15 @@ def _limits(report: dict[str, Any], engines: dict[str, Any]) -> str:
     for pair in report["confused"][:3]:
         lines.append(f"- Says `{pair['predicted']}` where it is `{pair['true']}`: {pair['rows']:,} times.")
     lines.append(
-        f"- Confidence is off by {calibration['value']:.3f} on average ({calibration['low']:.3f} to {calibration['high']:.3f}); see the plot."
+        f"- Confidence is off by {calibration['value']:.3f} on average ({calibration['low']:.3f} to "
+        f"{calibration['high']:.3f}); see the plot."
     )
     for precision, facts in engines["engines"].items():
         test = facts["test"]
         chosen = ", the one served" if precision == engines["chosen"] else ""
         lines.append(
-            f"- ONNX {precision} ({facts['megabytes']} MB{chosen}): agrees with the trained model on {_percent(test['agreement'])} of the test rows, "
+            f"- ONNX {precision} ({facts['megabytes']} MB{chosen}): agrees with the trained model on "
+            f"{_percent(test['agreement'])} of the test rows, "
             f"largest difference of a score {test['largest_difference']:.2g}, accuracy {test['accuracy']:.3f}."
         )
     lines += ["", "![Calibration](evaluation/calibration.svg)"]
@@ -186,8 +192,10 @@ def _data(recipe: Recipe, report: dict[str, Any]) -> str:
         else "stratified by label, fixed by content"
     )
     return (
-        f"## Data and licence\n\n`{recipe.data.source}`{revision}: {rows['train']:,} rows to train, {rows['validation']:,} to validate, "
-        f"{rows['test']:,} to test, {splits}; no text is in two of them. The licences of the data and of the base model `{recipe.base.id}` "
+        f"## Data and licence\n\n`{recipe.data.source}`{revision}: {rows['train']:,} rows to train, "
+        f"{rows['validation']:,} to validate, "
+        f"{rows['test']:,} to test, {splits}; no text is in two of them. The licences of the data and "
+        f"of the base model `{recipe.base.id}` "
         "apply to what is made from them; set `license` above once you have checked both."
     )
 
@@ -203,7 +211,9 @@ def _reproduction(recipe: Recipe, run: Run, version: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in recipe.versions.items())
     return (
         f"## Make it again\n\n```bash\nwingman fly --recipe {source}\n```\n\n"
-        f"Seed {training.seed}, {training.epochs:g} epochs at most, learning rate {training.learning_rate:g}, {training.batch_rows} rows or "
-        f"{training.batch_tokens:,} tokens a step, {training.precision}. {versions}. Run `{run.id}`; every choice is in `recipe.yaml`, every figure in "
+        f"Seed {training.seed}, {training.epochs:g} epochs at most, learning rate "
+        f"{training.learning_rate:g}, {training.batch_rows} rows or "
+        f"{training.batch_tokens:,} tokens a step, {training.precision}. {versions}. Run `{run.id}`; "
+        "every choice is in `recipe.yaml`, every figure in "
         f"`evaluation/report.json`, every test row's answer in `evaluation/predictions.parquet`.{custom}"
     )

@@ -94,7 +94,10 @@ def _find_data(
         Finding(
             code="unsure_column",
             level="warning",
-            message=f"Taking column {guess.column!r} as {guess.role}, but not sure ({guess.confidence:.0%}: {guess.reason}).",
+            message=(
+                f"Taking column {guess.column!r} as {guess.role}, but not sure "
+                f"({guess.confidence:.0%}: {guess.reason})."
+            ),
             advice=f"If that is wrong: --column {guess.role}=NAME",
         )
         for guess in guesses
@@ -132,7 +135,8 @@ def _make_examples(
     empty = [name for name, count in count_rows(examples.frame["split"].to_numpy()).items() if count == 0]
     if empty:
         raise DataError(
-            f"After splitting, no rows are left for {' and '.join(empty)}. Collect more examples, or fewer rows per document."
+            f"After splitting, no rows are left for {' and '.join(empty)}. Collect more examples, or "
+            "fewer rows per document."
         )
     return examples
 
@@ -234,7 +238,7 @@ def _pin_data(request: Request, table: Table, columns: dict[str, str], recipe: R
 
 
 def _find_hub(request: Request) -> tuple[Hub | None, list[Finding]]:
-    """The Hub, if one answers. It must when the person named a repository or an endpoint, else the flight stays local."""
+    """The Hub, if one answers. It must when the person named a repository, else the flight stays local."""
     endpoint = chosen_endpoint(request.endpoint)
     try:
         hub = connect(endpoint, request.token)
@@ -277,7 +281,8 @@ def _differences(wanted: Recipe, found: Recipe) -> list[Finding]:
     """What keeps a recipe from giving the same numbers. Other data or another base is an error, not a note."""
     if wanted.data.digest != found.data.digest:
         raise DataError(
-            f"The recipe was flown on other content of {wanted.data.source} (sha256 or commit {wanted.data.digest[:12]}, here {found.data.digest[:12]})."
+            f"The recipe was flown on other content of {wanted.data.source} (sha256 or commit "
+            f"{wanted.data.digest[:12]}, here {found.data.digest[:12]})."
         )
     if wanted.base.digest != found.base.digest:
         raise BaseModelError(

@@ -122,8 +122,9 @@ def _speed(session: Any, token_ids: list[list[int]], padding: int) -> float:
 def choose_engine(engines: dict[str, dict[str, Any]], max_loss: float) -> str:
     """The faster engine among those that lose at most `max_loss` of accuracy on validation; fp32 always may.
 
-    >>> choose_engine({"fp32": {"rows_per_second": 100, "validation": {"accuracy": 0.9, "trained_accuracy": 0.9}},
-    ...                "int8": {"rows_per_second": 200, "validation": {"accuracy": 0.87, "trained_accuracy": 0.9}}}, 0.01)
+    >>> slow = {"rows_per_second": 100, "validation": {"accuracy": 0.9, "trained_accuracy": 0.9}}
+    >>> lossy = {"rows_per_second": 200, "validation": {"accuracy": 0.87, "trained_accuracy": 0.9}}
+    >>> choose_engine({"fp32": slow, "int8": lossy}, 0.01)
     'fp32'
     """
     allowed = [

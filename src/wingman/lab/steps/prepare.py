@@ -73,8 +73,9 @@ def prepare(
 
 
 def _content_key(recipe: Recipe) -> str:
-    return hash_of([recipe.task, recipe.data.digest, recipe.data.columns, recipe.data.encoding, recipe.data.repair, recipe.data.validation, recipe.data.test,
-                    recipe.training.seed, recipe.training.max_length, recipe.base.digest])[:24]  # fmt: skip
+    data, training = recipe.data, recipe.training
+    rows = [data.digest, data.columns, data.encoding, data.repair, data.validation, data.test, training.seed]
+    return hash_of([recipe.task, *rows, training.max_length, recipe.base.digest])[:24]
 
 
 def _write_splits(folder: Path, frame: pd.DataFrame, encode: Any, events: Events) -> None:

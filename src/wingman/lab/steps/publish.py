@@ -41,8 +41,8 @@ _VERSION = re.compile(r"v(\d+)")
 def compare_with_previous(run: Run, recipe: Recipe, hub: Hub | None, events: Events) -> dict[str, Any]:
     """Is this model better than the last version of `recipe.to`, on test rows that neither was trained on?
 
-    Writes `comparison.json`: the number the next version will have, and the paired test with what it means in words. The
-    previous version's own served graph answers; rows of its train and validation splits are left out.
+    Writes `comparison.json`: the number the next version will have, and the paired test with what it means in
+    words. The previous version's own served graph answers; rows of its train and validation splits are left out.
     """
     previous = _last_version(hub, recipe.to, not_of=run.id) if hub and recipe.to else None
     facts: dict[str, Any] = {"previous": previous, "next": f"v{int(previous[1:]) + 1 if previous else 1}"}
@@ -176,7 +176,7 @@ def _commit(api: Any, run: Run, recipe: Recipe, events: Events) -> str:
 
 
 def write_splits(run: Run) -> None:
-    """`evaluation/splits.parquet`: which text (by key) was in which split, so that later versions are compared fairly."""
+    """`evaluation/splits.parquet`: which text (by key) was in which split, for comparing later versions fairly."""
     parts = [read_split(run, name)[["key", "split"]] for name in ("train", "validation", "test")]
     pd.concat(parts, ignore_index=True).to_parquet(run.path("evaluation", "splits.parquet"), index=False)
 

@@ -58,8 +58,12 @@ def serve(run: Run, recipe: Recipe, hub: Hub, events: Events) -> dict[str, Any]:
     }
     if facts["largest_difference"] > BOUNDS[precision] or facts["agreement"] < MIN_AGREEMENT[precision]:
         raise HubError(
-            f"{published['endpoint']} does not answer as the evaluated model does: it agrees on {facts['agreement']:.1%} of the test rows, "
-            f"scores differ by up to {facts['largest_difference']:.2g}. The version is published; do not rely on the endpoint.",
+            (
+                f"{published['endpoint']} does not answer as the evaluated model does: it agrees on "
+                f"{facts['agreement']:.1%} of the test rows, "
+                f"scores differ by up to {facts['largest_difference']:.2g}. The version is published; do "
+                "not rely on the endpoint."
+            ),
             endpoint=hub.endpoint,
         )
     return _write(run, facts)

@@ -1,4 +1,4 @@
-"""train: fine-tune through `transformers.Trainer`, keep the best model, go on from the last checkpoint if there is one."""
+"""train: fine-tune through `transformers.Trainer`, keep the best model, go on from the last checkpoint."""
 
 import shutil
 import time
@@ -10,10 +10,11 @@ import numpy as np
 from wingman.lab.base import BaseModel
 from wingman.lab.estimate import remember_speed, training_flops
 from wingman.lab.events import Events
-from wingman.lab.recipe import Recipe
+from wingman.lab.recipe import Recipe, Training
 from wingman.lab.run import Run
 from wingman.lab.steps.prepare import read_split
 from wingman.lab.tasks import find_task
+from wingman.lab.tasks.model import Task
 
 OUTPUTS = ("model",)
 
@@ -26,7 +27,7 @@ class Custom:
     training_arguments: used as they are, but for `output_dir`.
     callbacks:          added to ours.
     compute_loss:       `(outputs, labels, num_items_in_batch) -> loss`.
-    compute_metrics:    `(EvalPrediction) -> {name: value}`; must hold the headline metric, or training_arguments name another.
+    compute_metrics:    `(EvalPrediction) -> {name: value}`; with the headline metric unless arguments name another.
     data_collator:      rows -> batch.
     """
 
@@ -53,15 +54,14 @@ def train(
 ) -> dict[str, Any]:
     """Write the fine-tuned model and its tokenizer to `model/`.
 
-    Interrupted, it resumes from the last whole checkpoint: weights, optimizer, schedule, random state and the place in the data.
+    Interrupted, it resumes from the last whole checkpoint: weights, optimizer, schedule, random state, place in data.
     """
     import torch
-    from transformers import AutoTokenizer, EarlyStoppingCallback, Trainer, set_seed
+    from transformers import AutoTokenizer, set_seed
 
-    from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches
     from wingman.lab.training.methods import apply_method, load_model, merge
     from wingman.lab.training.precision import keep_freed_memory
-    from wingman.lab.training.trainer import build_trainer, last_whole_checkpoint, logits_of, make_arguments
+    from wingman.lab.training.trainer import last_whole_checkpoint
 
     custom = custom or Custom()
     task, training = find_task(recipe.task), recipe.training
@@ -69,80 +69,106 @@ def train(
     if training.threads and not torch.cuda.is_available():
         torch.set_num_threads(training.threads)
     keep_freed_memory()
-    rows = {name: _encoded(run, name, EncodedRows) for name in ("train", "validation")}
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
     set_seed(training.seed)
     model = apply_method(load_model(base, task.auto_class, task.model_settings(labels)), training)
-    checkpoints = run.path("checkpoints")
-    batches = TokenBudgetBatches(
-        rows["train"].lengths,
-        batch_rows=training.batch_rows,
-        batch_tokens=training.batch_tokens,
-        seed=training.seed,
-    )
-    arguments = custom.training_arguments or make_arguments(
-        training, checkpoints, headline=task.headline, num_steps_per_epoch=len(batches)
-    )
-    arguments.output_dir = str(checkpoints)
-    early = (
-        [EarlyStoppingCallback(early_stopping_patience=training.patience)]
-        if arguments.load_best_model_at_end
-        else []
-    )
-    trainer = build_trainer(
-        model=model,
-        arguments=arguments,
-        training=training,
-        train_rows=rows["train"],
-        validation_rows=rows["validation"],
-        collate=custom.data_collator or task.make_collator(tokenizer),
-        tokenizer=tokenizer,
-        compute_metrics=custom.compute_metrics
-        or (
-            lambda predicted: task.quick_metrics(
-                logits_of(predicted.predictions), np.asarray(predicted.label_ids)
-            )
-        ),
-        events=events,
-        callbacks=[*early, *custom.callbacks],
-        trainer_class=custom.trainer_class or Trainer,
-        compute_loss=custom.compute_loss,
-    )
-    checkpoint = last_whole_checkpoint(checkpoints)
+    started = time.perf_counter()
+    trainer, lengths = _make_trainer(run, task, training, model, tokenizer, events, custom)
+    checkpoint = last_whole_checkpoint(run.path("checkpoints"))
     if checkpoint is not None:
         events.log(f"Going on from {checkpoint.name}.")
-    started = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - started
-    plain = merge(trainer.model, training)
+    plain = merge(model if training.method == "features" else trainer.model, training)
     shutil.rmtree(run.path("model"), ignore_errors=True)
     plain.save_pretrained(run.path("model"))
     tokenizer.save_pretrained(run.path("model"))
-    state = trainer.state
-    trained_rows = len(rows["train"]) * (state.epoch or 0.0)
+    epochs = trainer.state.epoch or 0.0
     if checkpoint is None and not custom.names():
-        remember_speed(
-            run.folder.parent.parent,
-            training,
-            training_flops(base, rows["train"].lengths, state.epoch or 0.0, training.method),
-            seconds,
-        )
+        flops = training_flops(base, lengths, epochs, training.method)
+        remember_speed(run.folder.parent.parent, training, flops, seconds)
+    state = trainer.state
+    kept = ("epoch", "step", "loss", "eval_loss", f"eval_{task.headline}")
     return {
-        "epochs": round(state.epoch or 0.0, 2),
+        "epochs": round(epochs, 2),
         "steps": state.global_step,
         "best": {"step": state.best_global_step, task.headline: state.best_metric},
         "train_seconds": round(seconds, 1),
-        "rows_per_second": round(trained_rows / seconds, 1) if checkpoint is None else None,
+        "rows_per_second": round(len(lengths) * epochs / seconds, 1) if checkpoint is None else None,
         "resumed_from": checkpoint.name if checkpoint else None,
-        "history": [
-            {
-                key: entry[key]
-                for key in ("epoch", "step", "loss", "eval_loss", f"eval_{task.headline}")
-                if key in entry
-            }
-            for entry in state.log_history
-        ],
+        "history": [{key: entry[key] for key in kept if key in entry} for entry in state.log_history],
     }
+
+
+def _make_trainer(
+    run: Run, task: Task, training: Training, model: Any, tokenizer: Any, events: Events, custom: Custom
+) -> tuple[Any, np.ndarray]:
+    """The Trainer, and the lengths of the training rows. "features" trains the head on states encoded once."""
+    from transformers import EarlyStoppingCallback, Trainer
+
+    from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches
+    from wingman.lab.training.trainer import build_trainer, logits_of, make_arguments
+
+    rows = {name: _encoded(run, name, EncodedRows) for name in ("train", "validation")}
+    lengths = rows["train"].lengths
+    collate = custom.data_collator or task.make_collator(tokenizer)
+    batches: Any = TokenBudgetBatches(
+        lengths, batch_rows=training.batch_rows, batch_tokens=training.batch_tokens, seed=training.seed
+    )
+    num_batches = len(batches)
+    if training.method == "features" and not custom.names():
+        head = _encode_once(model, rows, collate, events)
+        if head is not None:
+            (model, rows), batches = head, None
+            collate, num_batches = None, -(-len(lengths) // training.batch_rows)
+    arguments = custom.training_arguments or make_arguments(
+        training, run.path("checkpoints"), headline=task.headline, num_steps_per_epoch=num_batches
+    )
+    arguments.output_dir = str(run.path("checkpoints"))
+    early = EarlyStoppingCallback(early_stopping_patience=training.patience)
+
+    def measure(predicted: Any) -> dict[str, float]:
+        return task.quick_metrics(logits_of(predicted.predictions), np.asarray(predicted.label_ids))
+
+    trainer = build_trainer(
+        model=model,
+        arguments=arguments,
+        seed=training.seed,
+        train_rows=rows["train"],
+        validation_rows=rows["validation"],
+        batches=batches,
+        collate=collate,
+        tokenizer=tokenizer,
+        compute_metrics=custom.compute_metrics or measure,
+        events=events,
+        callbacks=[*([early] if arguments.load_best_model_at_end else []), *custom.callbacks],
+        trainer_class=custom.trainer_class or Trainer,
+        compute_loss=custom.compute_loss,
+    )
+    return trainer, lengths
+
+
+def _encode_once(
+    model: Any, rows: dict[str, Any], collate: Any, events: Events
+) -> tuple[Any, dict[str, Any]] | None:
+    """(the head as a model, its rows), or None where the head cannot be taken off: then all of it runs frozen."""
+    from wingman.lab.training.features import HeadOnStates, StateRows, first_token_states, head_stands_alone
+
+    if not hasattr(model, "classifier"):
+        return None
+    head = HeadOnStates(model)
+    few = collate([rows["train"][position] for position in range(min(4, len(rows["train"])))])
+    if not head_stands_alone(model, head, few):
+        events.log("This architecture's head cannot be trained apart; the whole model runs in every step.")
+        return None
+    events.log("Encoding every text once.")
+    encoded = {}
+    for name, part in rows.items():
+        states = first_token_states(
+            model, part, collate, progress=lambda done, total: events.progress(done, total, "rows")
+        )
+        encoded[name] = StateRows(states, part.columns["labels"])
+    return head, encoded
 
 
 def _encoded(run: Run, split: str, kind: Any) -> Any:

@@ -1,4 +1,7 @@
-"""The tasks the lab knows, one file each, all of one form (`model.Task`). Adding a task is adding a file and a line here."""
+"""The tasks the lab knows, one file each, all of one form (`model.Task`).
+
+Adding a task is adding a file, and a line here.
+"""
 
 from wingman.lab.errors import RecipeError
 from wingman.lab.tasks import text_classification

@@ -27,7 +27,7 @@ class Role:
 class Examples:
     """Rows ready for a task: usable, repaired, with labels as integers.
 
-    frame:  columns of the task's own (`text`, `label`), plus `key`, `place` and `split`; `group` where rows share a document.
+    frame:  columns of the task's own (`text`, `label`), `key`, `place`, `split`; `group` where rows share documents.
     labels: class names by number; empty for tasks without classes.
     """
 

@@ -17,8 +17,22 @@ from wingman.lab.data.text import text_key
 from wingman.lab.metrics import classification
 from wingman.lab.tasks.model import Examples, Role, Task
 
-_TEXT = Role("text", "what is read", ("text", "sentence", "review", "content", "message", "body", "tweet", "comment", "document_text", "question", "utterance", "title", "description", "post", "email", "input", "sms"))  # fmt: skip
-_LABEL = Role("label", "what is to be said of it", ("label", "labels", "class", "sentiment", "category", "target", "topic", "intent", "tag", "polarity", "rating", "stars", "is_spam", "spam", "y", "answer", "output"))  # fmt: skip
+_TEXT = Role(
+    "text",
+    "what is read",
+    tuple(
+        "text sentence review content message body tweet comment document_text question utterance title description "
+        "post email input sms".split()
+    ),
+)
+_LABEL = Role(
+    "label",
+    "what is to be said of it",
+    tuple(
+        "label labels class sentiment category target topic intent tag polarity rating stars is_spam spam y answer "
+        "output".split()
+    ),
+)
 _DOCUMENT = Role("document", "the document a row comes from", ("document",), required=False)
 _SAMPLE = 2000
 
@@ -88,7 +102,7 @@ def _label_score(values: pd.Series) -> tuple[float, str]:
 
 
 def inspect(table: Table, columns: Mapping[str, str]) -> list[Finding]:
-    """Everything found in the content, errors first as they are met. Missing rows are set aside before the other checks."""
+    """Everything found in the content. Rows with missing values are set aside before the other checks."""
     texts, labels = as_text(table.frame[columns["text"]]), as_text(table.frame[columns["label"]])
     findings = checks.check_missing(texts, columns["text"], "text", table.places)
     findings += checks.check_missing(labels, columns["label"], "label", table.places)

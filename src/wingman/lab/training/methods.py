@@ -14,7 +14,7 @@ def load_model(base: BaseModel, auto_class: str, settings: dict[str, Any]) -> An
     import transformers
 
     transformers.logging.disable_progress_bar()
-    transformers.logging.set_verbosity_error()  # "some weights were newly initialised": that is the point of a fresh head
+    transformers.logging.set_verbosity_error()  # "newly initialised weights": that is the point of a fresh head
     try:
         return getattr(transformers, auto_class).from_pretrained(base.folder, dtype=torch.float32, **settings)
     except (ValueError, KeyError) as error:

@@ -10,7 +10,7 @@ _KEEP_FREE = 1 << 30
 
 
 def native_precision() -> str:
-    """ "bf16" where the GPU or CPU multiplies bfloat16 in hardware, else "fp32": emulated bfloat16 is slower, not faster."""
+    """What to compute in: "bf16" where GPU or CPU do so in hardware, else "fp32". Emulated bfloat16 is slower."""
     import torch
 
     if torch.cuda.is_available():

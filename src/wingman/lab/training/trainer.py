@@ -153,9 +153,10 @@ def build_trainer(
     *,
     model: Any,
     arguments: TrainingArguments,
-    training: Training,
-    train_rows: EncodedRows,
-    validation_rows: EncodedRows,
+    seed: int,
+    train_rows: Any,
+    validation_rows: Any,
+    batches: TokenBudgetBatches | None,
     collate: Any,
     tokenizer: Any,
     compute_metrics: Callable[[Any], dict[str, float]],
@@ -164,27 +165,26 @@ def build_trainer(
     trainer_class: type[Trainer] = Trainer,
     compute_loss: Callable[..., Any] | None = None,
 ) -> Trainer:
-    """Put the pieces together. Validation rows are sorted by length, which changes no metric and wastes no padding."""
-    transformers.set_seed(training.seed)
+    """Put the pieces together.
+
+    batches: None leaves batching to the Trainer, as does a sampling strategy of the caller's own.
+    Validation rows are sorted by length, which changes no metric and wastes no padding.
+    """
+    transformers.set_seed(seed)
+    if isinstance(validation_rows, EncodedRows):
+        validation_rows = validation_rows.take(np.argsort(validation_rows.lengths, kind="stable").tolist())
     trainer = with_token_budget(trainer_class)(
         model=model,
         args=arguments,
         train_dataset=train_rows,
-        eval_dataset=validation_rows.take(np.argsort(validation_rows.lengths, kind="stable").tolist()),
+        eval_dataset=validation_rows,
         data_collator=collate,
-        processing_class=tokenizer,
+        processing_class=tokenizer if batches is not None else None,
         compute_metrics=compute_metrics,
         compute_loss_func=compute_loss,
         callbacks=[EventCallback(events), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    if (
-        getattr(arguments, "train_sampling_strategy", "random") == "random"
-    ):  # a caller who chose another keeps it
-        trainer.batches = TokenBudgetBatches(
-            train_rows.lengths,
-            batch_rows=training.batch_rows,
-            batch_tokens=training.batch_tokens,
-            seed=training.seed,
-        )
+    if arguments.train_sampling_strategy == "random":
+        trainer.batches = batches
     return trainer
