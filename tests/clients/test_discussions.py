@@ -88,6 +88,10 @@ def test_a_draft_is_filled_by_git_push_and_opened(alice, bob, repo, live_hub, tm
     git("-C", "work", "commit", "-q", "-am", "By git")
     git("-C", "work", "push", "-q", "origin", "pr/1:refs/pr/1")
 
+    with pytest.raises(subprocess.CalledProcessError):
+        git("-C", "work", "push", "-q", "origin", ":refs/pr/1")
+    with pytest.raises(subprocess.CalledProcessError):
+        git("-C", "work", "push", "-q", "origin", "pr/1:refs/heads/main")
     events = bob.get_discussion_details(repo, draft.num).events
     assert [event.summary for event in events if event.type == "commit"] == ["By git"]
     bob.change_discussion_status(repo, draft.num, "open")
