@@ -1,6 +1,8 @@
 """What becomes of the objects in a push's quarantine, with packs that no ordinary client would send."""
 
 import shutil
+import threading
+import zlib
 from collections.abc import Sequence
 
 import pytest
@@ -22,8 +24,10 @@ from wingman.hub.git.objects import (
     make_tree,
 )
 from wingman.hub.git.pointers import Pointer
+from wingman.hub.git.store import PackedObject
 from wingman.hub.git.wire.checks import MAX_OTHER_BYTES
 from wingman.hub.git.wire.commands import Command, PushOutcome, PushRequest
+from wingman.hub.git.wire.packs import write_pack
 from wingman.hub.repos.model import Repo, RepoKind
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git: apt-get install git")
@@ -63,6 +67,10 @@ def push(
                 "hash-object", "-w", "-t", item.kind.name.lower(), "--stdin", "--literally", feed=item.data
             )
         return hub.git_wire.pushes.settle(PushRequest(commands), repo, quarantined, user_id=alice.user.id)
+
+
+def packed(item: GitObject) -> PackedObject:
+    return PackedObject(item.oid, item.kind, len(item.data), zlib.compress(item.data))
 
 
 def refs(hub: Hub, repo: Repo) -> dict[str, str]:
@@ -211,6 +219,70 @@ def test_objects_that_nothing_leads_to_are_not_kept(hub, alice, repo):
 
     with hub.store.read() as tx:
         assert set(tx.git.kinds(repo.pool_id, [file.oid, stray.oid])) == {file.oid}
+
+
+def test_a_large_push_comes_in_steps_but_shows_at_once(hub, alice, repo):
+    files = {f"{number}.txt": blob(b"%d" % number * 10) for number in range(2500)}
+    root = tree(**files)
+    commit = commit_of(repo, root, repo.head)
+    request = PushRequest((Command(repo.head, commit.oid, MAIN),))
+    oids = [item.oid for item in files.values()]
+    seen: list[tuple[int, str]] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            with hub.store.read() as tx:
+                seen.append((len(tx.git.kinds(repo.pool_id, oids)), tx.git.ref(repo.id, MAIN).oid))
+
+    with hub.git_wire.cache.quarantine(repo) as quarantined:
+        quarantined.add_pack(write_pack(2502, map(packed, [*files.values(), root, commit])))
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        outcome = hub.git_wire.pushes.settle(request, repo, quarantined, user_id=alice.user.id)
+        ended.set()
+        watcher.join()
+
+    assert outcome.problems == ((MAIN, None),)
+    assert refs(hub, repo) == {MAIN: commit.oid}
+    # In steps: somebody else could have written in between.
+    assert any(0 < num_there < 2500 for num_there, _ in seen)
+    assert all(num_there == 2500 for num_there, head in seen if head == commit.oid)
+
+
+def test_nothing_is_kept_of_a_large_push_that_comes_too_late(hub, alice, repo):
+    files = {f"{number}.txt": blob(b"%d" % number * 10) for number in range(1100)}
+    root = tree(**files)
+    commit = commit_of(repo, root, repo.head)
+    request = PushRequest((Command(commit.oid, commit.oid, MAIN),))
+
+    with hub.git_wire.cache.quarantine(repo) as quarantined:
+        quarantined.add_pack(write_pack(1102, map(packed, [*files.values(), root, commit])))
+        outcome = hub.git_wire.pushes.settle(request, repo, quarantined, user_id=alice.user.id)
+
+    assert "fetch first" in outcome.problems[0][1]
+    with hub.store.read() as tx:
+        assert tx.git.kinds(repo.pool_id, [item.oid for item in files.values()]) == {}
+
+
+def test_commits_of_a_refused_reference_stay_unknown(hub, alice, repo):
+    file = blob(b"x")
+    root = tree(file=file)
+    good, bad = commit_of(repo, root, repo.head), commit_of(repo, root)
+
+    outcome = push(
+        hub,
+        alice,
+        repo,
+        [file, root, good, bad],
+        Command(repo.head, good.oid, MAIN),
+        Command(None, bad.oid, "refs/notes/x"),
+    )
+
+    assert [problem is None for _, problem in outcome.problems] == [True, False]
+    with hub.store.read() as tx:
+        assert tx.git.has_commit(repo.id, good.oid)
+        assert not tx.git.has_commit(repo.id, bad.oid)
 
 
 def test_deleting_a_branch_needs_no_objects(hub, alice, repo):

@@ -1,13 +1,13 @@
 """From the objects in a push's quarantine to commits that everybody sees."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wingman.hub.commits.heads import move_head
 from wingman.hub.database import now
 from wingman.hub.errors import HubError
-from wingman.hub.git.objects import ObjectKind
+from wingman.hub.git.objects import GitObject, ObjectKind
 from wingman.hub.git.pointers import MAX_POINTER_BYTES
 from wingman.hub.git.revisions import MAIN
 from wingman.hub.git.store import Ref
@@ -29,6 +29,9 @@ from wingman.hub.store import Store, Transaction
 
 log = logging.getLogger("wingman.hub")
 
+_BATCH_OBJECTS, _BATCH_BYTES = 1000, 16_000_000
+"""What one transaction takes in: a few tenths of a second during which nobody else can write."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Arrivals:
@@ -39,6 +42,10 @@ class _Arrivals:
     """Where each object stands; an object may stand elsewhere, too."""
     targets: dict[str, str]
     """The commit behind each new tip."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(item.size for item in self.described)
 
     def of(self, kind: ObjectKind) -> list[str]:
         return [item.oid for item in self.described if item.kind is kind]
@@ -60,6 +67,7 @@ class PushService:
         if refused is not None:
             return _all_refused(request, refused)
         try:
+            self._bring_ahead(request, repo, quarantined, arrivals)
             outcome = self._move(request, repo, quarantined, arrivals, user_id=user_id)
         except HubError as error:
             return _all_refused(request, Refused("the Hub could not keep it", str(error)))
@@ -91,6 +99,22 @@ class PushService:
             request, repo, quarantined
         )
 
+    def _bring_ahead(
+        self, request: PushRequest, repo: Repo, quarantined: DiskRepo, arrivals: _Arrivals
+    ) -> None:
+        """Keep the objects of a large push in short transactions, so that others can write in between.
+
+        No reference leads to them yet. `_move` does not rely on them: it adds those that are not there.
+        """
+        if len(arrivals.described) <= _BATCH_OBJECTS and arrivals.size_bytes <= _BATCH_BYTES:
+            return
+        with self._store.read() as tx:
+            if len(_problems(request, tx.git.refs(repo.id), arrivals)) == len(request.commands):
+                return
+        for batch in _batches(quarantined.read_objects(item.oid for item in arrivals.described)):
+            with self._store.write() as tx:
+                tx.git.add_objects(repo.pool_id, batch)
+
     def _move(
         self, request: PushRequest, repo: Repo, quarantined: DiskRepo, arrivals: _Arrivals, *, user_id: int
     ) -> PushOutcome:
@@ -102,9 +126,13 @@ class PushService:
                 raise RepoMissing(repo.kind, repo.full_name)
             problems = _problems(request, tx.git.refs(repo.id), arrivals)
             moved = [command for command in request.commands if problems.get(command.ref) is None]
+            if moved and problems:
+                arrivals = _explore(PushRequest(tuple(moved)), quarantined)  # less may be new now
             if moved:
+                oids = [item.oid for item in arrivals.described]
+                known = tx.git.kinds(repo.pool_id, oids)
                 tx.git.add_objects(
-                    repo.pool_id, quarantined.read_objects(item.oid for item in arrivals.described)
+                    repo.pool_id, quarantined.read_objects(oid for oid in oids if oid not in known)
                 )
                 tx.git.add_commits(repo.id, arrivals.of(ObjectKind.COMMIT))
             for command in moved:
@@ -142,6 +170,19 @@ def _explore(request: PushRequest, quarantined: DiskRepo) -> _Arrivals:
     described = [item for item in quarantined.describe(paths) if item is not None]
     targets = zip(tips, quarantined.describe(f"{tip}^{{commit}}" for tip in tips), strict=True)
     return _Arrivals(described, paths, {tip: target.oid for tip, target in targets if target is not None})
+
+
+def _batches(objects: Iterable[GitObject]) -> Iterator[list[GitObject]]:
+    batch: list[GitObject] = []
+    size_bytes = 0
+    for item in objects:
+        batch.append(item)
+        size_bytes += len(item.data)
+        if len(batch) >= _BATCH_OBJECTS or size_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def _problems(request: PushRequest, refs: Sequence[Ref], arrivals: _Arrivals) -> dict[str, str]:
