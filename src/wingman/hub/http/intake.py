@@ -51,7 +51,7 @@ class Sink(Protocol[_Result]):
 class Intake:
     """One per app. `close` it at the end."""
 
-    def __init__(self, *, max_uploads: int = 64, workers: int = 4, idle_s: float = 120.0) -> None:
+    def __init__(self, *, max_uploads: int = 128, workers: int = 4, idle_s: float = 120.0) -> None:
         self._max_uploads = max_uploads
         self._under_way = 0
         self._free_bytes = _WHOLE_BODIES_BYTES
