@@ -19,6 +19,7 @@ from wingman.hub.discussions.model import (
 from wingman.hub.discussions.store import DiscussionFilter
 from wingman.hub.errors import Forbidden, Invalid
 from wingman.hub.events.model import COMMENT_ADDED, DISCUSSION_CHANGED, DISCUSSION_OPENED, Event
+from wingman.hub.ids import number_of
 from wingman.hub.repos.model import Repo
 from wingman.hub.store import Store, Transaction
 
@@ -195,10 +196,8 @@ def _find_comment(
     tx: Transaction, repo: Repo, num: int, comment_id: str
 ) -> tuple[Discussion, DiscussionEvent]:
     discussion = find_discussion(tx, repo, num)
-    try:
-        event = tx.discussions.event(discussion.id, int(comment_id, 16))
-    except ValueError:
-        event = None
+    number = number_of(comment_id)
+    event = None if number is None else tx.discussions.event(discussion.id, number)
     if event is None or event.comment is None:
         raise CommentMissing(comment_id)
     return discussion, event

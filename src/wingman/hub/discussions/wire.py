@@ -7,6 +7,7 @@ from wingman.hub.discussions.model import Comment, Discussion, DiscussionEvent
 from wingman.hub.discussions.pull_requests import Proposal
 from wingman.hub.discussions.rendering import render_comment
 from wingman.hub.http.dates import iso
+from wingman.hub.ids import wire_id
 from wingman.hub.repos.model import Repo
 
 
@@ -47,7 +48,7 @@ def details_json(
 
 def event_json(event: DiscussionEvent, *, base_url: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
-        "id": f"{event.id:024x}",
+        "id": wire_id(event.id),
         "type": event.kind.value,
         "createdAt": iso(event.at),
         "data": dict(event.facts),
