@@ -1,0 +1,1 @@
+"""Looking at the rows of table files: CSV, TSV, JSON Lines and Parquet of any size."""

@@ -1,0 +1,193 @@
+"""The use cases: which tables a repository has, what is in them, and pages of their rows.
+
+Each table is prepared once for each version of its bytes: brought to a file, turned into Parquet, measured. What
+comes of it lies in a cache folder, may be deleted at any time, and is kept below a total size.
+"""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from wingman.hub.contents.model import OpenedFile
+from wingman.hub.contents.service import ContentService
+from wingman.hub.files.reading import LargeFileReader
+from wingman.hub.repos.model import Repo
+from wingman.hub.viewer.model import (
+    FORMATS,
+    ColumnFacts,
+    RowsPage,
+    RowsQuery,
+    StillPreparing,
+    Table,
+    TableFacts,
+    TableMissing,
+    TablePart,
+    TableTooLarge,
+    TableUnreadable,
+    group_tables,
+)
+from wingman.hub.viewer.process import ReaderFailed, TableReader
+
+MAX_TABLE_BYTES = 50 * 10**9
+MAX_CACHE_BYTES = 20 * 10**9
+PATIENCE_S = 4.0
+QUERY_S = 15.0
+PREPARE_S = 1800.0
+_LAYOUT = "1"
+"""Part of every cache name: raised when what is kept changes its form."""
+
+
+class ViewerService:
+    def __init__(self, contents: ContentService, large_files: LargeFileReader, *, folder: Path) -> None:
+        self._contents = contents
+        self._large_files = large_files
+        self._folder = folder.absolute()
+        self._asking, self._preparing = TableReader(self._folder), TableReader(self._folder)
+        self._workers = ThreadPoolExecutor(1, thread_name_prefix="viewer")
+        self._under_way: dict[str, Future[TableFacts]] = {}
+        self._lock = threading.Lock()
+
+    def list_tables(self, repo: Repo, revision: str = "main") -> list[Table]:
+        """The table files at a revision, shards together; [] for an empty repository. Raises `RevisionMissing`."""
+        if repo.head is None and revision == "main":
+            return []
+        _, entries = self._contents.tree(repo, revision, recursive=True)
+        return group_tables(
+            TablePart(entry.path, entry.pointer.sha256 if entry.pointer else entry.oid, entry.size)
+            for entry in entries
+            if not entry.is_directory and entry.path.lower().endswith(tuple(FORMATS)) and entry.size
+        )
+
+    def find_table(self, repo: Repo, revision: str, path: str) -> Table:
+        """The table that `path` is, or is a shard of. Raises `TableMissing`, `RevisionMissing`."""
+        for table in self.list_tables(repo, revision):
+            if any(part.path == path for part in table.parts):
+                return table
+        raise TableMissing(path)
+
+    def facts(self, repo: Repo, revision: str, table: Table, *, patience_s: float = PATIENCE_S) -> TableFacts:
+        """Columns and statistics; prepares the table the first time.
+
+        Raises `StillPreparing` when that takes longer than `patience_s`, `TableUnreadable`, `TableTooLarge`.
+        """
+        if table.size > MAX_TABLE_BYTES:
+            raise TableTooLarge(table.path, table.size, MAX_TABLE_BYTES)
+        home = self._home(table)
+        known = home / "facts.json"
+        if known.is_file():
+            os.utime(home)
+            return _facts_from(json.loads(known.read_text("utf-8")))
+        with self._lock:
+            future = self._under_way.get(home.name)
+            if future is None:
+                future = self._workers.submit(self._prepare, repo, revision, table, home)
+                self._under_way[home.name] = future
+        try:
+            found = future.result(patience_s)
+        except StillRunning as error:
+            raise StillPreparing from error
+        finally:
+            if future.done():
+                with self._lock:
+                    self._under_way.pop(home.name, None)
+        return found
+
+    def rows(self, table: Table, facts: TableFacts, query: RowsQuery) -> RowsPage:
+        """A page of a prepared table. Raises `QueryTooSlow`, `TableUnreadable`."""
+        asked = {
+            "do": "rows",
+            "paths": _parquet_paths(self._home(table)),
+            "known_rows": facts.num_rows,
+            "query": {
+                "sort": query.sort,
+                "descending": query.descending,
+                "search": query.search,
+                "offset": query.offset,
+                "limit": query.limit,
+            },
+        }
+        try:
+            said = self._asking.ask(asked, timeout_s=QUERY_S)
+        except ReaderFailed as error:
+            raise TableUnreadable(table.path, str(error)) from error
+        return RowsPage(tuple(tuple(row) for row in said["rows"]), said["num_found"])
+
+    def close(self) -> None:
+        self._asking.close()
+        self._preparing.close()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    def _home(self, table: Table) -> Path:
+        name = sha256("\n".join([_LAYOUT, table.format, *(part.key for part in table.parts)]).encode()).hexdigest()
+        return self._folder / name[:40]
+
+    def _prepare(self, repo: Repo, revision: str, table: Table, home: Path) -> TableFacts:
+        self._make_room(table.size)
+        making = home.with_name(f"{home.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        try:
+            for number, part in enumerate(table.parts):
+                self._bring(repo, revision, part, table.format, making / f"{number:05d}.parquet")
+            said = self._preparing.ask({"do": "facts", "paths": _parquet_paths(making)}, timeout_s=PREPARE_S)
+            (making / "facts.json").write_text(json.dumps(said), "utf-8")
+            shutil.rmtree(home, ignore_errors=True)
+            making.rename(home)
+        except ReaderFailed as error:
+            raise TableUnreadable(table.path, _without_paths(str(error), making)) from error
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return _facts_from(said)
+
+    def _bring(self, repo: Repo, revision: str, part: TablePart, format: str, target: Path) -> None:
+        file = self._contents.open(repo, revision, part.path)
+        source = target if format == "parquet" else target.with_suffix(".source")
+        with open(source, "wb") as out:
+            for piece in self._pieces(file):
+                out.write(piece)
+        if format != "parquet":
+            asked = {"do": "convert", "source": str(source), "format": format, "target": str(target)}
+            self._preparing.ask(asked, timeout_s=PREPARE_S)
+            source.unlink()
+
+    def _pieces(self, file: OpenedFile) -> Iterator[bytes]:
+        if file.large is None:
+            return iter([file.data or b""])
+        return self._large_files.stream(file.large)
+
+    def _make_room(self, needed: int) -> None:
+        """Drop what was looked at longest ago until the new table fits."""
+        kept = sorted((path for path in self._folder.glob("*/") if len(path.name) == 40), key=lambda path: path.stat().st_mtime)
+        sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in kept}
+        total = sum(sizes.values()) + needed
+        for path in kept:
+            if total <= MAX_CACHE_BYTES:
+                return
+            shutil.rmtree(path, ignore_errors=True)
+            total -= sizes[path]
+
+
+def _parquet_paths(folder: Path) -> list[str]:
+    return sorted(str(path) for path in folder.glob("*.parquet"))
+
+
+def _without_paths(text: str, folder: Path) -> str:
+    """What the reader said, without where our cache lies."""
+    first = text.split("\n\n")[0].replace(str(folder), "").replace("/00000.source", "the file")
+    return first[:600]
+
+
+def _facts_from(said: dict[str, Any]) -> TableFacts:
+    columns: Sequence[dict[str, Any]] = said["columns"]
+    return TableFacts(
+        num_rows=said["num_rows"],
+        num_measured=said["num_measured"],
+        columns=tuple(ColumnFacts(**{**column, "bars": tuple(column["bars"])}) for column in columns),
+    )
