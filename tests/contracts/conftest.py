@@ -1,4 +1,7 @@
-"""The contract suite runs over every implementation: SQLite and PostgreSQL, a folder, memory and S3."""
+"""The contract suite runs over every implementation: SQLite and PostgreSQL, a folder, memory and S3.
+
+Those that need a server are marked slow: the inner loop leaves them out, `make test` does not.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ from wingman.hub.schema import bring_up_to_date
 from wingman.hub.storage import SqlStore
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
+@pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.slow)])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     if request.param == "folder":
         return open_blobs((tmp_path / "objects").as_uri())
@@ -21,7 +24,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     return open_blobs(request.getfixturevalue("s3_store").url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'hub.db'}"
