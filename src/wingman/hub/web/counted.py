@@ -1,0 +1,55 @@
+"""Counts that pages may show a little late: worked out once, kept for a while, renewed in the background.
+
+Counting facets over a hundred thousand repositories takes longer than a page may; people do not mind a number
+that is half a minute old. A value is never shared between callers who may see different things: that is part of the key.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+_Value = TypeVar("_Value")
+
+
+class Counted(Generic[_Value]):
+    """At most `size` values. A value older than `fresh_s` is still given out while it is renewed."""
+
+    def __init__(self, *, size: int = 512, fresh_s: float = 20.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._fresh_s = fresh_s
+        self._clock = clock
+        self._kept: OrderedDict[Hashable, tuple[float, _Value]] = OrderedDict()
+        self._renewing: set[Hashable] = set()
+        self._lock = threading.Lock()
+        self._workers = ThreadPoolExecutor(1, thread_name_prefix="counted")
+
+    def get(self, key: Hashable, count: Callable[[], _Value]) -> _Value:
+        """The value of `key`, worked out by `count` if there is none yet."""
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
+                is_stale = self._clock() - known[0] > self._fresh_s
+                if is_stale and key not in self._renewing:
+                    self._renewing.add(key)
+                    self._workers.submit(self._renew, key, count)
+                return known[1]
+        return self._keep(key, count())
+
+    def _renew(self, key: Hashable, count: Callable[[], _Value]) -> None:
+        try:
+            self._keep(key, count())
+        finally:
+            with self._lock:
+                self._renewing.discard(key)
+
+    def _keep(self, key: Hashable, value: _Value) -> _Value:
+        with self._lock:
+            self._kept[key] = (self._clock(), value)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return value
