@@ -46,6 +46,9 @@ class Settings:
     transfer_hours: int = _setting(12, "How long, in hours, an LFS transfer link stays valid.")
     max_serve_workers: int = _setting(2, "How many models may be loaded for inference at the same time.")
     serve_idle_minutes: int = _setting(15, "A model nobody asks leaves memory after this many minutes.")
+    max_flights: int = _setting(
+        1, "How many flights started from pages may fly at the same time; 0 starts none."
+    )
     log_level: str = _setting("info", "debug, info, warning or error.")
 
     @property

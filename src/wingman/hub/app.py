@@ -28,6 +28,10 @@ from wingman.hub.discussions.pull_requests import PullRequestService
 from wingman.hub.discussions.service import DiscussionService
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.reading import LargeFileReader
+from wingman.hub.flights import routes as flights_routes
+from wingman.hub.flights.live import FlightWatch
+from wingman.hub.flights.service import FlightService
+from wingman.hub.flights.worker import FlightWorker
 from wingman.hub.gating import routes as gating_routes
 from wingman.hub.gating.service import AccessRequestService
 from wingman.hub.git.wire import routes as git_routes
@@ -79,6 +83,9 @@ class Hub:
     downloads: DownloadCounter
     large_files: LargeFileReader
     inference: InferenceService
+    flights: FlightService
+    flight_watch: FlightWatch
+    flight_worker: FlightWorker
     intake: Intake
     xet: XetService
     shards: ShardRegistrar
@@ -128,6 +135,9 @@ def open_hub(settings: Settings) -> Hub:
         min_free_bytes=min_free_bytes,
         link_seconds=settings.transfer_hours * 3600,
     )
+    repos = RepoService(store)
+    flight_watch = FlightWatch(store)
+    flights = FlightService(store, blobs, on_change=flight_watch.announce)
     commits = CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000)
     return Hub(
         settings=settings,
@@ -135,7 +145,7 @@ def open_hub(settings: Settings) -> Hub:
         blobs=blobs,
         signer=signer,
         accounts=accounts,
-        repos=RepoService(store),
+        repos=repos,
         contents=ContentService(store),
         commits=commits,
         discussions=DiscussionService(store),
@@ -150,6 +160,17 @@ def open_hub(settings: Settings) -> Hub:
             folder=settings.home / "cache" / "inference",
             max_workers=settings.max_serve_workers,
             idle_timeout_s=settings.serve_idle_minutes * 60,
+        ),
+        flights=flights,
+        flight_watch=flight_watch,
+        flight_worker=FlightWorker(
+            store,
+            accounts,
+            repos,
+            flights,
+            home=settings.home,
+            max_flights=settings.max_flights,
+            on_change=flight_watch.announce,
         ),
         intake=Intake(),
         xet=XetService(
@@ -175,7 +196,10 @@ def create_app(hub: Hub) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         hub.ingestor.start()
+        hub.flight_worker.start()
         yield
+        hub.flight_watch.close()
+        await hub.flight_worker.close()
         await hub.inference.close()
         hub.close()
 
@@ -205,6 +229,7 @@ def _routes() -> Sequence[BaseRoute]:
         *social_routes.routes,
         *collections_routes.routes,
         *inference_routes.routes,
+        *flights_routes.routes,
         *repos_routes.routes,
     ]
 

@@ -6,6 +6,7 @@ HubError
 ├── FlightIdTaken      (Conflict)   somebody else's flight has this id
 ├── WrongFlightState   (Conflict)   what is asked does not fit what the flight is doing
 ├── LabNotInstalled    (Conflict)   this Hub cannot fly by itself
+├── FlightsSwitchedOff (Conflict)   this Hub is set not to fly by itself
 ├── PlanFailed         (Invalid)    the dry run says no; the message is its own
 └── PlansBusy                       as many dry runs as are done at a time are under way
 """
@@ -42,6 +43,13 @@ class LabNotInstalled(Conflict):
             "with: pip install 'wingman-hub[lab]'. Until then, run `wingman fly` where the lab is installed."
         )
         self.missing = missing
+
+
+class FlightsSwitchedOff(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "This Hub starts no flights (max_flights is 0). Run `wingman fly` where the lab is installed."
+        )
 
 
 class PlanFailed(Invalid):

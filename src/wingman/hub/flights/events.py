@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 from wingman.hub.errors import Invalid
@@ -30,7 +31,7 @@ def parse_events(body: bytes) -> list[FlightEvent]:
         if line.strip():
             try:
                 event = parse_event(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise Invalid(f"Line {number} of the body is not an event: {error}") from error
             if event is not None:
                 parsed.append(event)
@@ -45,7 +46,7 @@ def parse_event(line: bytes) -> FlightEvent | None:
     ('log', {'message': 'Hi'})
     """
     # JSON knows no NaN, though Python writes it; a loss that is one says nothing more than null.
-    document = json.loads(line, parse_constant=lambda name: None)
+    document = json.loads(line, parse_constant=lambda name: None, parse_float=_finite)
     if not isinstance(document, dict):
         raise ValueError("it is not a JSON object")
     kind = _KINDS.get(str(document.get("event")))
@@ -58,8 +59,10 @@ def parse_event(line: bytes) -> FlightEvent | None:
         number=0,
         at=(at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC),
         kind=kind,
-        step=str(step)[:64] if step else None,
-        facts=_bounded(facts),
+        step=storable(str(step))[:64] if step else None,
+        facts=_bounded(
+            {name: storable(value) if isinstance(value, str) else value for name, value in facts.items()}
+        ),
         digest=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()[:16],
     )
 
@@ -69,6 +72,16 @@ def coalesce(events: Iterable[FlightEvent]) -> list[FlightEvent]:
     listed = list(events)
     kept = [before for before, after in pairwise(listed) if not _overtakes(after, before)]
     return [*kept, *listed[-1:]]
+
+
+def storable(text: str) -> str:
+    """As every database takes it: no NUL, no half of a character."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
 
 
 def _overtakes(after: FlightEvent, before: FlightEvent) -> bool:

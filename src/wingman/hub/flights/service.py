@@ -41,6 +41,7 @@ MAX_EVENTS = 100_000
 """Behind so many, only what changes the flight's state is kept."""
 OWNERS_FILES = frozenset(["worst_rows.json"])
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
+_RESERVED_IDS = frozenset(["compare", "new", "plan", "start"])
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(json|yaml|svg|png|md|txt)\Z")
 _STATE_CHANGING = frozenset(EventKind) - {
     EventKind.LOG,
@@ -173,6 +174,13 @@ class FlightService:
         with self._store.read() as tx:
             return tx.flights.metrics(flight.number)
 
+    def published_repo(self, flight: Flight) -> Repo | None:
+        """The model it published to; for whoever may see the flight by it, and for its owner."""
+        if flight.repo_id is None:
+            return None
+        with self._store.read() as tx:
+            return tx.repos.by_id(flight.repo_id)
+
     def put_file(self, caller: Caller, flight_id: str, name: str, content: bytes) -> FlightFile:
         """Keep a small artefact, in place of one called alike.
 
@@ -259,10 +267,10 @@ class FlightService:
 
 def check_flight_id(flight_id: str) -> str:
     """Return `flight_id` if a flight may be called so (it names a folder too), else raise `Invalid`."""
-    if not _ID.match(flight_id):
+    if not _ID.match(flight_id) or flight_id.lower() in _RESERVED_IDS:
         raise Invalid(
             f"{flight_id[:100]!r} cannot be used as a flight's id: use up to 96 letters, digits, '-', '_' and '.', "
-            "beginning with a letter or a digit."
+            "beginning with a letter or a digit; and none of the words compare, new, plan, start."
         )
     return flight_id
 
@@ -274,8 +282,13 @@ def is_own(caller: Caller, flight: Flight) -> bool:
     return caller.user.is_admin or caller.user.id == flight.owner_id
 
 
-def keep_events(tx: Transaction, owner: Caller, flight: Flight, events: Sequence[FlightEvent]) -> Flight:
-    """Add what is new among `events` to a locked flight, and to what is known of it."""
+def keep_events(
+    tx: Transaction, owner: Caller, flight: Flight, events: Sequence[FlightEvent], *, late: bool = False
+) -> Flight:
+    """Add what is new among `events` to a locked flight, and to what is known of it.
+
+    late: they may be older than what is known already, so that all is told again in the order of time.
+    """
     known = tx.flights.known_digests(flight.number, [event.digest for event in events])
     fresh = {event.digest: event for event in events if event.digest not in known}
     kept = [
@@ -285,9 +298,12 @@ def keep_events(tx: Transaction, owner: Caller, flight: Flight, events: Sequence
     ]
     numbered = [replace(event, number=flight.num_events + place) for place, event in enumerate(kept, 1)]
     tx.flights.add_events(flight.number, numbered)
-    changed = replace(
-        fold(flight, fresh.values()), num_events=flight.num_events + len(numbered), heard_at=now()
-    )
+    if late and kept:
+        history = tx.flights.events(flight.number, after=0, limit=MAX_EVENTS, kinds=tuple(_STATE_CHANGING))
+        changed = fold(replace(flight, steps=()), sorted(history, key=lambda event: event.at))
+    else:
+        changed = fold(flight, fresh.values())
+    changed = replace(changed, num_events=flight.num_events + len(numbered), heard_at=now())
     if changed.result is not None and changed.repo_id is None:
         changed = replace(changed, repo_id=_published(tx, owner, changed))
     return tx.flights.update(changed)

@@ -61,6 +61,7 @@ flights = sa.Table(
     sa.Column("lease_until", UtcTime),
     sa.Column("token_id", BigId),
     sa.Column("pid", sa.Integer),
+    sa.Column("stop_asked", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_flights_owner", "owner_id", "number"),
     sa.Index("ix_flights_repo", "repo_id", "number"),
 )
@@ -249,14 +250,28 @@ class SqlFlights:
             .values(
                 status=FlightStatus.RUNNING.value,
                 version=flights.c.version + 1,
-                **_supervision_values(supervision),
+                **asdict(supervision),
             )
         )
         return self._connection.execute(query).rowcount > 0
 
-    def supervise(self, number: FlightNumber, supervision: Supervision | None) -> None:
-        query = sa.update(flights).where(flights.c.number == number)
-        self._connection.execute(query.values(**_supervision_values(supervision)))
+    def supervise(self, number: FlightNumber, supervision: Supervision) -> None:
+        values = asdict(supervision)
+        del values["stop_asked"]
+        self._connection.execute(sa.update(flights).where(flights.c.number == number).values(**values))
+
+    def ask_to_stop(self, number: FlightNumber) -> bool:
+        query = sa.update(flights).where(flights.c.number == number, flights.c.supervisor.is_not(None))
+        return self._connection.execute(query.values(stop_asked=True)).rowcount > 0
+
+    def let_go(self, number: FlightNumber) -> None:
+        nothing = {**dict.fromkeys(("supervisor", "lease_until", "token_id", "pid")), "stop_asked": False}
+        self._connection.execute(sa.update(flights).where(flights.c.number == number).values(nothing))
+
+    def supervision(self, number: FlightNumber) -> Supervision | None:
+        query = sa.select(flights).where(flights.c.number == number, flights.c.supervisor.is_not(None))
+        row = self._connection.execute(query).first()
+        return None if row is None else _to_supervision(row)
 
     def supervised(self) -> Sequence[tuple[Flight, Supervision]]:
         rows = self._connection.execute(_SELECT.where(flights.c.supervisor.is_not(None)))
@@ -380,13 +395,11 @@ def _to_file(row: Any) -> FlightFile:
     return FlightFile(row.name, row.size, row.key, row.uploaded_at)
 
 
-def _supervision_values(supervision: Supervision | None) -> dict[str, Any]:
-    if supervision is None:
-        return dict.fromkeys(("supervisor", "lease_until", "token_id", "pid"))
-    return asdict(supervision)
-
-
 def _to_supervision(row: Any) -> Supervision:
     return Supervision(
-        supervisor=row.supervisor, lease_until=row.lease_until, token_id=row.token_id, pid=row.pid
+        supervisor=row.supervisor,
+        lease_until=row.lease_until,
+        token_id=row.token_id,
+        pid=row.pid,
+        stop_asked=row.stop_asked,
     )

@@ -44,13 +44,14 @@ class Supervision:
     """Who flies a flight that was started here.
 
     supervisor: the Hub process, as `host/process id`. lease_until: it is gone when this passes without a new one.
-    token_id: the access token made for the flight. pid: the child process.
+    token_id: the access token made for the flight. pid: the child process. stop_asked: somebody wants it ended.
     """
 
     supervisor: str
     lease_until: datetime
     token_id: int | None = None
     pid: int | None = None
+    stop_asked: bool = False
 
 
 class Flights(Protocol):
@@ -109,8 +110,16 @@ class Flights(Protocol):
     def claim(self, number: FlightNumber, supervision: Supervision) -> bool:
         """Take a queued flight on; False when somebody else was quicker. It is running from now on."""
 
-    def supervise(self, number: FlightNumber, supervision: Supervision | None) -> None:
-        """Renew the lease, or with None let go."""
+    def supervise(self, number: FlightNumber, supervision: Supervision) -> None:
+        """Renew the lease and keep what is known by now; `stop_asked` stays as it is."""
+
+    def ask_to_stop(self, number: FlightNumber) -> bool:
+        """Whoever flies it will see this; False when nobody does."""
+
+    def let_go(self, number: FlightNumber) -> None:
+        """Nobody flies it any more."""
+
+    def supervision(self, number: FlightNumber) -> Supervision | None: ...
 
     def supervised(self) -> Sequence[tuple[Flight, Supervision]]:
         """Every flight that somebody has taken on and not let go."""

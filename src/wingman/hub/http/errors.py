@@ -24,6 +24,7 @@ from wingman.hub.errors import (
     TooLarge,
     Unauthorized,
 )
+from wingman.hub.flights.errors import PlanFailed, PlansBusy
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import RefMoved
 from wingman.hub.git.trees import InvalidPath
@@ -64,6 +65,8 @@ _STATUS: dict[type[HubError], int] = {
     RangeNotSatisfiable: 416,
     ServeNotInstalled: 501,
     CannotBeServed: 422,
+    PlanFailed: 422,
+    PlansBusy: 503,
     InferenceError: 503,
     RefMoved: 412,
     NotFound: 404,
@@ -96,7 +99,7 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
             return Answer(404, ErrorCode.ENTRY_NOT_FOUND, {"X-Repo-Commit": error.commit})
         case RepoExists():
             return Answer(409, extra={"url": f"{base_url}/{error.kind.url_prefix}{error.full_name}"})
-        case StillLoading() | WorkersBusy():
+        case StillLoading() | WorkersBusy() | PlansBusy():
             return Answer(503, headers={"Retry-After": str(error.retry_after_s)})
         case RangeNotSatisfiable():
             return Answer(416, headers={"Content-Range": f"bytes */{error.size}"})

@@ -50,6 +50,15 @@ class HubRequest(Request):
             return public
         return f"{self.url.scheme}://{self.headers.get('host') or self.url.netloc}"
 
+    @property
+    def local_base(self) -> str:
+        """Where a process on this machine reaches this Hub: the socket that this very request came in on."""
+        server = self.scope.get("server")
+        if server and server[1] is not None:
+            host, port = server
+            return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self.base
+
     @cached_property
     def signed_in(self) -> SignedIn | None:
         """The browser session, if its cookie is good."""
