@@ -95,7 +95,6 @@ def test_engines_are_checked_and_fp32_equals_the_model(flown):
 
     assert engines["fp32"]["test"]["largest_difference"] < 1e-4
     assert engines["int8"]["test"]["agreement"] > 0.9
-    assert engines["int8"]["largest_difference_alone"] < 0.05
 
 
 def test_the_card_is_parsed_by_the_public_client(flown):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 OPSET = 18
-_COMPUTE_IN_INT8 = 4  # `accuracy_level` of the operator MatMulNBits
 
 
 def export_onnx(model: Any, path: Path, input_names: Sequence[str]) -> None:
@@ -46,32 +45,28 @@ def export_onnx(model: Any, path: Path, input_names: Sequence[str]) -> None:
 
 
 def quantize_int8(source: Path, target: Path) -> None:
-    """Weights and activations in int8, with a scale for every block of 128 values along a row.
+    """Weights in int8, one scale for each output channel; activations are scaled as they come (dynamic).
 
-    Not `quantize_dynamic`: that has one scale for a whole batch of activations, so a text's scores depend on
-    which texts share its batch (by up to 0.7 on short messages). Here a row's answer is its own, at two thirds
-    of the speed. Tables of embeddings stay in fp32.
+    The scale of activations is one for a whole batch, so rows have to be run one at a time for a text's scores not
+    to depend on its company: `rows_a_run` says so, and the server does so (docs/decisions/int8-rows-alone.md).
     """
-    nbits = _import_quantizer()
-    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    chatty = logging.getLogger(nbits.__name__)
-    chatty.setLevel(logging.ERROR)
-    quantizer = nbits.MatMulNBitsQuantizer(
-        onnx.load(str(source)), bits=8, block_size=128, is_symmetric=True, accuracy_level=_COMPUTE_IN_INT8
-    )
-    quantizer.process()
-    quantizer.model.save_model_to_file(str(target), use_external_data_format=False)
-
-
-def _import_quantizer() -> Any:
-    """The quantizer's module, without the root log handler at level INFO that importing it sets up."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    from onnxruntime.quantization import matmul_nbits_quantizer
+    root.addFilter(_is_not_quantization_advice)
+    try:
+        quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
+    finally:
+        root.removeFilter(_is_not_quantization_advice)
 
-    root.handlers[:], root.level = handlers, level
-    return matmul_nbits_quantizer
+
+def _is_not_quantization_advice(record: logging.LogRecord) -> bool:
+    return "pre-processing before quantization" not in record.getMessage()
+
+
+def rows_a_run(precision: str) -> int:
+    """How many rows go through a graph together: int8 takes them alone."""
+    return 1 if precision == "int8" else 32
 
 
 def open_session(path: Path, threads: int) -> Any:

@@ -5,13 +5,12 @@ The choice is made on validation rows; what it does on the test rows is then rep
 
 import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wingman.lab.events import Events
-from wingman.lab.export import export_onnx, open_session, quantize_int8, run_in_order
+from wingman.lab.export import export_onnx, open_session, quantize_int8, rows_a_run, run_in_order
 from wingman.lab.recipe import Recipe
 from wingman.lab.run import Run
 from wingman.lab.steps.prepare import read_split
@@ -21,7 +20,6 @@ from wingman.lab.tasks.model import Task
 OUTPUTS = ("onnx", "serving.json", "evaluation/engines.json", "scores/served.npz")
 FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_int8.onnx"}
 _SPEED_ROWS = 128
-_ALONE_ROWS = 128
 
 
 def export(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def export(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
     for precision, file in FILES.items():
         if run.path(file).is_file():
             engines[precision], scores[precision] = _check(
-                run, task, run.path(file), recipe, int(tokenizer.pad_token_id or 0), events
+                run, task, precision, recipe, int(tokenizer.pad_token_id or 0), events
             )
             engines[precision]["file"] = file
     chosen = choose_engine(engines, recipe.export.max_loss)
@@ -69,9 +67,10 @@ def export(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
 
 
 def _check(
-    run: Run, task: Task, path: Path, recipe: Recipe, padding: int, events: Events
+    run: Run, task: Task, precision: str, recipe: Recipe, padding: int, events: Events
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Compare an engine with the trained model on every validation and test row. Returns (facts, test scores)."""
+    path = run.path(FILES[precision])
     session = open_session(path, recipe.training.threads)
     trained = np.load(run.path("scores", "model.npz"))
     facts: dict[str, Any] = {"megabytes": round(path.stat().st_size / 1e6, 1)}
@@ -82,15 +81,14 @@ def _check(
             session,
             ids_of(run, split),
             padding=padding,
+            batch_rows=rows_a_run(precision),
             progress=lambda done, total: events.progress(done, total, "rows"),
         )
         scores[split] = task.to_scores(outputs)
         facts[split] = compare(scores[split], trained[split], frame["label"].to_numpy())
-    alone = run_in_order(session, ids_of(run, "validation")[:_ALONE_ROWS], padding=padding, batch_rows=1)
-    facts["largest_difference_alone"] = round(
-        float(np.abs(task.to_scores(alone) - scores["validation"][: len(alone)]).max()), 6
+    facts["rows_per_second"] = round(
+        _speed(session, ids_of(run, "validation"), padding, rows_a_run(precision)), 1
     )
-    facts["rows_per_second"] = round(_speed(session, ids_of(run, "validation"), padding), 1)
     return facts, scores["test"]
 
 
@@ -111,11 +109,11 @@ def compare(scores: np.ndarray, trained: np.ndarray, truth: np.ndarray) -> dict[
     }
 
 
-def _speed(session: Any, token_ids: list[list[int]], padding: int) -> float:
+def _speed(session: Any, token_ids: list[list[int]], padding: int, batch_rows: int) -> float:
     rows = token_ids[:_SPEED_ROWS]
-    run_in_order(session, rows[:32], padding=padding)  # the first call allocates
+    run_in_order(session, rows[:32], padding=padding, batch_rows=batch_rows)  # the first call allocates
     started = time.perf_counter()
-    run_in_order(session, rows, padding=padding)
+    run_in_order(session, rows, padding=padding, batch_rows=batch_rows)
     return len(rows) / (time.perf_counter() - started)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from wingman.lab.errors import HubError
 from wingman.lab.events import Events
-from wingman.lab.export import open_session, run_in_order
+from wingman.lab.export import open_session, rows_a_run, run_in_order
 from wingman.lab.hub import Hub, check_target
 from wingman.lab.metrics.paired import mcnemar
 from wingman.lab.recipe import Recipe
@@ -93,6 +93,7 @@ def _answers_of(folder: Path, recipe: Recipe, texts: list[str]) -> list[str]:
         open_session(folder / serving["file"], recipe.training.threads),
         ids,
         padding=int(tokenizer.pad_token_id or 0),
+        batch_rows=rows_a_run(serving["precision"]),
     )
     return [serving["labels"][number] for number in outputs.argmax(axis=1)]
 

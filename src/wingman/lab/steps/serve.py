@@ -15,8 +15,8 @@ from wingman.lab.steps.prepare import read_split
 from wingman.lab.tasks import find_task
 
 OUTPUTS = ("served.json",)
-# How far a served score may be from the evaluated one. The int8 kernels for one row and for several differ in the last
-# bits before rounding, which moves a score by about 0.01.
+# How far a served score may be from the evaluated one. Padding and the order of sums move fp32 in the last digits; int8
+# rows are run alone on both sides, where a difference in the last digit before rounding moves a score by about 0.01.
 BOUNDS = {"fp32": 0.001, "int8": 0.05}
 MIN_AGREEMENT = {"fp32": 0.999, "int8": 0.995}
 _READY_SECONDS = 120
