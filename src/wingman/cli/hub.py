@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -108,6 +109,13 @@ def _serve(settings: Settings) -> None:
             h11_max_incomplete_event_size=1 << 16,
         )
     )
+    ask_to_end = server.handle_exit
+
+    def end(number: int, frame: FrameType | None) -> None:
+        hub.flight_watch.close()  # the server waits for open answers, and streams of events end only when told to
+        ask_to_end(number, frame)
+
+    server.handle_exit = end  # type: ignore[method-assign]
     settings.hub_folder.mkdir(parents=True, exist_ok=True)  # nothing else makes it where all state lies elsewhere
     _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url}))
     try:

@@ -138,7 +138,7 @@ def fly(
         events.emit("flight_finished", result=result)
         return result
     except KeyboardInterrupt:
-        events.emit("flight_failed", error="Stopped. Run the same command again to go on.")
+        events.emit("flight_failed", error="Stopped. Run the same command again to go on.", stopped=True)
         raise
     except LabError as error:
         events.emit("flight_failed", error=str(error))
