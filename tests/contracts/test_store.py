@@ -341,3 +341,14 @@ def test_a_secret_is_made_once(store: SqlStore):
     with store.write() as tx:
         assert tx.secrets.add("key", b"first") == b"first"
         assert tx.secrets.add("key", b"second") == b"first"
+
+
+def test_recent_attention_outranks_what_was_liked_long_ago(store: SqlStore, monkeypatch: pytest.MonkeyPatch):
+    with store.write() as tx:
+        old, new = add_repo(tx, "old"), add_repo(tx, "new")
+        monkeypatch.setattr("wingman.hub.repos.sql.now", lambda: NOW)
+        tx.repos.count_downloads(old.id, 100)
+        monkeypatch.setattr("wingman.hub.repos.sql.now", lambda: NOW + timedelta(days=30))
+        tx.repos.count_downloads(new.id, 1)
+        page = tx.repos.page(RepoFilter(kind=RepoKind.MODEL, visible_to=PUBLIC, sort="trendingScore"))
+    assert [repo.name for repo in page] == ["new", "old"]

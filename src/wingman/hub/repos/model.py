@@ -122,6 +122,7 @@ class Repo:
     downloads: int = 0
     downloads_all_time: int = 0
     trending: float = 0.0
+    """See `repos/trending.py`: only good for ordering; `score_now` shows it."""
     facts: RepoFacts = field(default_factory=RepoFacts)
 
     @property

@@ -228,7 +228,6 @@ def _siblings(request: HubRequest, repo: Repo) -> list[dict[str, Any]]:
     return [sibling_json(entry, with_sizes=False) for entry in entries if not entry.is_directory]
 
 
-
 def _tags(request: HubRequest) -> tuple[str, ...]:
     """`filter` and the older parameters that mean a tag too."""
     tags = [tag for value in request.many("filter") for tag in value.split(",") if tag]

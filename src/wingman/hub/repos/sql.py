@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from wingman.hub.access.model import Visibility
 from wingman.hub.accounts.model import NamespaceId
 from wingman.hub.accounts.sql import namespaces
-from wingman.hub.database import insert_ignoring_known
+from wingman.hub.database import insert_ignoring_known, now
 from wingman.hub.repos.model import MoveTargetExists, PoolId, Repo, RepoExists, RepoFacts, RepoId, RepoKind
 from wingman.hub.repos.search import contains_word
 from wingman.hub.repos.store import RepoFilter
 from wingman.hub.repos.tables import repo_aliases, repo_tags, repos
+from wingman.hub.repos.trending import DOWNLOAD_WEIGHT, growth
 
 _RARE = 500
 """A tag on fewer repositories than this is cheaper to start from than to check for."""
@@ -294,6 +295,7 @@ class SqlRepos:
             repo_id,
             downloads=repos.c.downloads + number,
             downloads_all_time=repos.c.downloads_all_time + number,
+            trending=repos.c.trending + number * DOWNLOAD_WEIGHT * growth(now()),
         )
 
     def _namespace(self, namespace_id: NamespaceId) -> str:

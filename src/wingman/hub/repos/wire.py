@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wingman.hub.contents.model import Entry
+from wingman.hub.database import now
 from wingman.hub.errors import Invalid
 from wingman.hub.http.dates import iso
 from wingman.hub.repos.model import Repo, RepoKind
+from wingman.hub.repos.trending import score_now
 
 _COMMON = (
     "author cardData createdAt disabled lastModified likes private resourceGroup sha siblings tags "
@@ -153,7 +155,7 @@ def field_value(repo: Repo, name: str) -> Any:
         case "downloadsAllTime":
             return repo.downloads_all_time
         case "trendingScore":
-            return repo.trending
+            return score_now(repo.trending, now())
         case "usedStorage":
             return repo.facts.used_bytes
         case "mainSize":

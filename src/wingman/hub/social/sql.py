@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from wingman.hub.access.model import Visibility
 from wingman.hub.accounts.model import NamespaceId
 from wingman.hub.accounts.sql import namespaces, to_user
-from wingman.hub.database import BigId, UtcTime, metadata
+from wingman.hub.database import BigId, UtcTime, metadata, now
 from wingman.hub.repos.model import RepoId
 from wingman.hub.repos.sql import SELECT_REPOS, is_visible, to_repo
 from wingman.hub.repos.tables import repos
+from wingman.hub.repos.trending import LIKE_WEIGHT, growth
 from wingman.hub.social.model import Fan, Like
 
 likes = sa.Table(
@@ -138,8 +139,15 @@ class SqlSocial:
         return True
 
     def _count_like(self, repo_id: RepoId, change: int) -> None:
+        floor = repos.c.trending + change * LIKE_WEIGHT * growth(now())
         self._connection.execute(
-            sa.update(repos).where(repos.c.id == repo_id).values(likes=repos.c.likes + change)
+            sa.update(repos)
+            .where(repos.c.id == repo_id)
+            .values(
+                likes=repos.c.likes + change,
+                # Taking a like back only takes away what a like is worth today; never below nothing.
+                trending=sa.case((floor > 0, floor), else_=0.0),
+            )
         )
 
     def _count(self, condition: sa.ColumnElement[bool]) -> int:
