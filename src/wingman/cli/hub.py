@@ -111,9 +111,9 @@ def _serve(settings: Settings) -> None:
     )
     ask_to_end = server.handle_exit
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(sig: int, frame: FrameType | None) -> None:
         hub.flight_watch.close()  # the server waits for open answers, and streams of events end only when told to
-        ask_to_end(number, frame)
+        ask_to_end(sig, frame)
 
     server.handle_exit = end  # type: ignore[method-assign]
     settings.hub_folder.mkdir(parents=True, exist_ok=True)  # nothing else makes it where all state lies elsewhere

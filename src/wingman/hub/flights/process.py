@@ -17,9 +17,9 @@ from pathlib import Path
 OUTPUT_BYTES = 4 << 20
 LOG_BYTES = 32_000
 TAIL_LINES = 20
-INTERRUPT_PATIENCE_S = 20.0
+INTERRUPT_PATIENCE_S = 15.0
 """How long it may take to end in order (finish the batch, tell the Hub) before it is ended by force."""
-TERMINATE_PATIENCE_S = 10.0
+TERMINATE_PATIENCE_S = 5.0
 _PASSED_ON = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH", "OMP_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY",
