@@ -1,7 +1,7 @@
 """Substring search over names and cards: a trigram index in SQLite (FTS5) and in PostgreSQL (pg_trgm).
 
 The index is derived from `repos` by triggers (SQLite) or by the database itself (PostgreSQL), so that no
-service has to think of it, and it can be rebuilt at any time.
+service has to think of it. The first migration makes it.
 """
 
 import sqlalchemy as sa
@@ -10,28 +10,6 @@ from wingman.hub.repos.tables import repos
 
 _SHORTEST_INDEXED = 3
 """Trigrams cannot find shorter words; those are looked for by walking along the sort index."""
-
-_SQLITE = (
-    """CREATE VIRTUAL TABLE IF NOT EXISTS repo_search USING fts5(
-        key, about, content='repos', content_rowid='id', tokenize='trigram')""",
-    """CREATE TRIGGER IF NOT EXISTS repo_search_add AFTER INSERT ON repos BEGIN
-        INSERT INTO repo_search(rowid, key, about) VALUES (new.id, new.key, new.about); END""",
-    """CREATE TRIGGER IF NOT EXISTS repo_search_remove AFTER DELETE ON repos BEGIN
-        INSERT INTO repo_search(repo_search, rowid, key, about) VALUES ('delete', old.id, old.key, old.about); END""",
-    """CREATE TRIGGER IF NOT EXISTS repo_search_change AFTER UPDATE OF key, about ON repos
-        WHEN old.key IS NOT new.key OR old.about IS NOT new.about BEGIN
-        INSERT INTO repo_search(repo_search, rowid, key, about) VALUES ('delete', old.id, old.key, old.about);
-        INSERT INTO repo_search(rowid, key, about) VALUES (new.id, new.key, new.about); END""",
-)
-_POSTGRESQL = (
-    "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-    "CREATE INDEX IF NOT EXISTS ix_repos_key_trgm ON repos USING gin (key gin_trgm_ops)",
-    "CREATE INDEX IF NOT EXISTS ix_repos_about_trgm ON repos USING gin (lower(about) gin_trgm_ops)",
-)
-
-for _dialect, _statements in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL)):
-    for _statement in _statements:
-        sa.event.listen(repos, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))
 
 
 def contains_word(connection: sa.Connection, word: str, *, in_card: bool) -> sa.ColumnElement[bool]:
