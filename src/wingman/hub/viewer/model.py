@@ -1,19 +1,20 @@
 """Tables as people look at them: which files make one, what is asked of it, and what comes back."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wingman.hub.errors import HubError, Invalid, NotFound, TooLarge
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
-_SHARD = re.compile(r"[-_]\d{3,6}-of-\d{3,6}")
-_SPLITS = (
-    ("train", re.compile(r"(?:^|[/._-])train", re.IGNORECASE)),
-    ("validation", re.compile(r"(?:^|[/._-])(?:val|valid|validation|dev)(?:[/._-]|$)", re.IGNORECASE)),
-    ("test", re.compile(r"(?:^|[/._-])(?:test|eval)", re.IGNORECASE)),
-)
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+}
+"""How each kind of table file is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class TablePart:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One file, or the shards of one split (`train-00000-of-00003.parquet`, …)."""
+    """The files of one split, or a file (or its shards) that belongs to none. `path` is the first one's.
+
+    config: the configuration that the split belongs to; empty where it belongs to none.
+    """
 
     path: str
     split: str
     parts: tuple[TablePart, ...]
+    config: str = ""
 
     @property
     def format(self) -> str:
@@ -40,26 +45,6 @@ class Table:
     @property
     def size(self) -> int:
         return sum(part.size for part in self.parts)
-
-
-def group_tables(parts: Iterable[TablePart]) -> list[Table]:
-    """Shards of one split are one table; train comes before validation before test before the rest.
-
-    >>> [table.path for table in group_tables([TablePart("test.csv", "b", 1), TablePart("train.csv", "a", 1)])]
-    ['train.csv', 'test.csv']
-    """
-    groups: dict[str, list[TablePart]] = {}
-    for part in sorted(parts, key=lambda part: part.path):
-        groups.setdefault(_SHARD.sub("", part.path), []).append(part)
-    tables = [Table(group[0].path, split_of(group[0].path), tuple(group)) for group in groups.values()]
-    order = [name for name, _ in _SPLITS]
-    return sorted(tables, key=lambda table: (order.index(table.split) if table.split in order else 9, table.path))
-
-
-def split_of(path: str) -> str:
-    """What the path says of the split; the file's stem where it says nothing."""
-    found = next((name for name, pattern in _SPLITS if pattern.search(path)), None)
-    return found or path.rpartition("/")[2].rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +107,23 @@ class TableTooLarge(TooLarge):
     def __init__(self, path: str, size: int, limit: int) -> None:
         super().__init__(f"{path} has {size:,} bytes; tables of up to {limit:,} bytes can be looked at here.")
         self.path, self.size, self.limit = path, size, limit
+
+
+class ViewerNotInstalled(HubError):
+    """The optional part that reads tables is missing on the Hub's machine."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Hub cannot show rows yet: the part that reads tables is not installed. Whoever runs the Hub adds it "
+            'with: pip install "wingman-hub[viewer]"'
+        )
+
+
+class ViewerBusy(HubError):
+    """Too many tables wait for being prepared."""
+
+    def __init__(self) -> None:
+        super().__init__("Many tables are being prepared at the moment. Come back in a few minutes.")
 
 
 class StillPreparing(HubError):

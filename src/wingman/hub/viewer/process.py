@@ -31,7 +31,8 @@ class TableReader:
         """Raises `ReaderFailed`, `QueryTooSlow`."""
         with self._lock:
             process = self._running()
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             try:
                 process.stdin.write(json.dumps(question).encode() + b"\n")
                 process.stdin.flush()

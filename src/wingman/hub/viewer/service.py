@@ -8,17 +8,23 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from wingman.hub.contents.model import OpenedFile
 from wingman.hub.contents.service import ContentService
+from wingman.hub.errors import OutOfSpace
 from wingman.hub.files.reading import LargeFileReader
-from wingman.hub.repos.model import Repo
+from wingman.hub.git.revisions import EntryMissing
+from wingman.hub.repos.card import InvalidCard, parse_front_matter
+from wingman.hub.repos.model import Repo, RepoId
+from wingman.hub.viewer.encodings import in_utf8
 from wingman.hub.viewer.model import (
     FORMATS,
     ColumnFacts,
@@ -31,39 +37,73 @@ from wingman.hub.viewer.model import (
     TablePart,
     TableTooLarge,
     TableUnreadable,
-    group_tables,
+    ViewerBusy,
+    ViewerNotInstalled,
 )
 from wingman.hub.viewer.process import ReaderFailed, TableReader
+from wingman.hub.viewer.splits import find_tables
 
 MAX_TABLE_BYTES = 50 * 10**9
 MAX_CACHE_BYTES = 20 * 10**9
 PATIENCE_S = 4.0
 QUERY_S = 15.0
 PREPARE_S = 1800.0
-_LAYOUT = "1"
+MAX_WAITING = 50
+"""So many tables may wait for their preparation."""
+_MAX_LISTINGS = 200
+_MAX_CARD_BYTES = 1 << 20
+_LAYOUT = "2"
 """Part of every cache name: raised when what is kept changes its form."""
 
 
 class ViewerService:
-    def __init__(self, contents: ContentService, large_files: LargeFileReader, *, folder: Path) -> None:
+    def __init__(
+        self, contents: ContentService, large_files: LargeFileReader, *, folder: Path, min_free_bytes: int = 0
+    ) -> None:
         self._contents = contents
         self._large_files = large_files
         self._folder = folder.absolute()
+        self._min_free_bytes = min_free_bytes
         self._asking, self._preparing = TableReader(self._folder), TableReader(self._folder)
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="viewer")
         self._under_way: dict[str, Future[TableFacts]] = {}
+        self._listings: OrderedDict[tuple[RepoId, str], list[Table]] = OrderedDict()
         self._lock = threading.Lock()
 
     def list_tables(self, repo: Repo, revision: str = "main") -> list[Table]:
-        """The table files at a revision, shards together; [] for an empty repository. Raises `RevisionMissing`."""
+        """The splits of each configuration, then other table files; [] if there are none. Raises `RevisionMissing`."""
         if repo.head is None and revision == "main":
             return []
-        _, entries = self._contents.tree(repo, revision, recursive=True)
-        return group_tables(
+        commit = self._contents.resolve(repo, revision)
+        key = (repo.id, commit)
+        with self._lock:
+            if key in self._listings:
+                self._listings.move_to_end(key)
+                return self._listings[key]
+        # A commit never changes, so what was found in it stays true.
+        found = self._find_tables(repo, commit)
+        with self._lock:
+            self._listings[key] = found
+            while len(self._listings) > _MAX_LISTINGS:
+                self._listings.popitem(last=False)
+        return found
+
+    def _find_tables(self, repo: Repo, commit: str) -> list[Table]:
+        _, entries = self._contents.tree(repo, commit, recursive=True)
+        parts = [
             TablePart(entry.path, entry.pointer.sha256 if entry.pointer else entry.oid, entry.size)
             for entry in entries
             if not entry.is_directory and entry.path.lower().endswith(tuple(FORMATS)) and entry.size
-        )
+        ]
+        return find_tables(parts, self._card(repo, commit) if parts else {})
+
+    def _card(self, repo: Repo, commit: str) -> Mapping[str, Any]:
+        """The metadata of the README of that commit; nothing where there is none, or none that can be read."""
+        try:
+            data = self._contents.open(repo, commit, "README.md").data or b""
+            return parse_front_matter(data[:_MAX_CARD_BYTES].decode("utf-8", "replace"))
+        except (EntryMissing, InvalidCard):
+            return {}
 
     def find_table(self, repo: Repo, revision: str, path: str) -> Table:
         """The table that `path` is, or is a shard of. Raises `TableMissing`, `RevisionMissing`."""
@@ -75,18 +115,22 @@ class ViewerService:
     def facts(self, repo: Repo, revision: str, table: Table, *, patience_s: float = PATIENCE_S) -> TableFacts:
         """Columns and statistics; prepares the table the first time.
 
-        Raises `StillPreparing` when that takes longer than `patience_s`, `TableUnreadable`, `TableTooLarge`.
+        Raises `StillPreparing` when that takes longer than `patience_s`, `TableUnreadable`, `TableTooLarge`,
+        `OutOfSpace`, `ViewerBusy`, `ViewerNotInstalled`.
         """
         if table.size > MAX_TABLE_BYTES:
             raise TableTooLarge(table.path, table.size, MAX_TABLE_BYTES)
         home = self._home(table)
-        known = home / "facts.json"
-        if known.is_file():
-            os.utime(home)
-            return _facts_from(json.loads(known.read_text("utf-8")))
+        known = self.known_facts(table)
+        if known is not None:
+            return known
+        if find_spec("duckdb") is None:
+            raise ViewerNotInstalled
         with self._lock:
             future = self._under_way.get(home.name)
             if future is None:
+                if len(self._under_way) >= MAX_WAITING:
+                    raise ViewerBusy
                 future = self._workers.submit(self._prepare, repo, revision, table, home)
                 self._under_way[home.name] = future
         try:
@@ -98,6 +142,18 @@ class ViewerService:
                 with self._lock:
                     self._under_way.pop(home.name, None)
         return found
+
+    def known_facts(self, table: Table) -> TableFacts | None:
+        """What is known of a table that was prepared before; None if it was not. Raises `TableUnreadable`."""
+        home = self._home(table)
+        try:
+            said = json.loads((home / "facts.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        os.utime(home)
+        if "unreadable" in said:
+            raise TableUnreadable(table.path, said["unreadable"])
+        return _facts_from(said)
 
     def rows(self, table: Table, facts: TableFacts, query: RowsQuery) -> RowsPage:
         """A page of a prepared table. Raises `QueryTooSlow`, `TableUnreadable`."""
@@ -125,7 +181,9 @@ class ViewerService:
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def _home(self, table: Table) -> Path:
-        name = sha256("\n".join([_LAYOUT, table.format, *(part.key for part in table.parts)]).encode()).hexdigest()
+        name = sha256(
+            "\n".join([_LAYOUT, table.format, *(part.key for part in table.parts)]).encode()
+        ).hexdigest()
         return self._folder / name[:40]
 
     def _prepare(self, repo: Repo, revision: str, table: Table, home: Path) -> TableFacts:
@@ -134,28 +192,37 @@ class ViewerService:
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(parents=True)
         try:
-            for number, part in enumerate(table.parts):
-                self._bring(repo, revision, part, table.format, making / f"{number:05d}.parquet")
-            said = self._preparing.ask({"do": "facts", "paths": _parquet_paths(making)}, timeout_s=PREPARE_S)
+            said = self._read(repo, revision, table, making)
             (making / "facts.json").write_text(json.dumps(said), "utf-8")
             shutil.rmtree(home, ignore_errors=True)
             making.rename(home)
-        except ReaderFailed as error:
-            raise TableUnreadable(table.path, _without_paths(str(error), making)) from error
         finally:
             shutil.rmtree(making, ignore_errors=True)
+        if "unreadable" in said:
+            raise TableUnreadable(table.path, said["unreadable"])
         return _facts_from(said)
+
+    def _read(self, repo: Repo, revision: str, table: Table, making: Path) -> dict[str, Any]:
+        """The facts as JSON or, where the files are no table, why: kept too, for the same bytes stay unreadable."""
+        try:
+            for number, part in enumerate(table.parts):
+                self._bring(repo, revision, part, table.format, making / f"{number:05d}.parquet")
+            return self._preparing.ask({"do": "facts", "paths": _parquet_paths(making)}, timeout_s=PREPARE_S)
+        except ReaderFailed as error:
+            for file in making.iterdir():
+                file.unlink()
+            return {"unreadable": _without_paths(str(error), making)}
 
     def _bring(self, repo: Repo, revision: str, part: TablePart, format: str, target: Path) -> None:
         file = self._contents.open(repo, revision, part.path)
-        source = target if format == "parquet" else target.with_suffix(".source")
-        with open(source, "wb") as out:
-            for piece in self._pieces(file):
-                out.write(piece)
-        if format != "parquet":
-            asked = {"do": "convert", "source": str(source), "format": format, "target": str(target)}
-            self._preparing.ask(asked, timeout_s=PREPARE_S)
-            source.unlink()
+        if format == "parquet":
+            _write(target, self._pieces(file))
+            return
+        source = target.with_suffix(".source")
+        _write(source, in_utf8(self._pieces(file)))
+        asked = {"do": "convert", "source": str(source), "format": format, "target": str(target)}
+        self._preparing.ask(asked, timeout_s=PREPARE_S)
+        source.unlink()
 
     def _pieces(self, file: OpenedFile) -> Iterator[bytes]:
         if file.large is None:
@@ -163,15 +230,29 @@ class ViewerService:
         return self._large_files.stream(file.large)
 
     def _make_room(self, needed: int) -> None:
-        """Drop what was looked at longest ago until the new table fits."""
-        kept = sorted((path for path in self._folder.glob("*/") if len(path.name) == 40), key=lambda path: path.stat().st_mtime)
+        """Drop what was looked at longest ago until the new table fits. Raises `OutOfSpace`."""
+        kept = [path for path in self._folder.glob("*/") if len(path.name) == 40]
+        kept.sort(key=lambda path: path.stat().st_mtime)
         sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in kept}
         total = sum(sizes.values()) + needed
         for path in kept:
-            if total <= MAX_CACHE_BYTES:
-                return
+            if total <= MAX_CACHE_BYTES and self._fits(needed):
+                break
             shutil.rmtree(path, ignore_errors=True)
             total -= sizes[path]
+        if not self._fits(needed):
+            raise OutOfSpace(f"The disk below the Hub's cache has no room for a table of {needed:,} bytes.")
+
+    def _fits(self, needed: int) -> bool:
+        # Twice: a text table lies there a second time, as Parquet, for a moment.
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._folder).free - 2 * needed >= self._min_free_bytes
+
+
+def _write(target: Path, pieces: Iterable[bytes]) -> None:
+    with open(target, "wb") as out:
+        for piece in pieces:
+            out.write(piece)
 
 
 def _parquet_paths(folder: Path) -> list[str]:
