@@ -34,6 +34,7 @@ _IN_NAME = {
     split: re.compile(rf"(?:^|/)(?:[^/]*{_BETWEEN})?(?:{words}){_BETWEEN}[^/]*\Z")
     for split, words in _KEYWORDS.items()
 }
+_NO_ROWS = frozenset(["config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"])
 _ORDER = [*_KEYWORDS]
 _WILDCARDS = frozenset("*?[")
 _Splits = dict[str, list[TablePart]]
@@ -45,7 +46,7 @@ def find_tables(parts: Iterable[TablePart], card: Mapping[str, Any]) -> list[Tab
     >>> [(table.split, len(table.parts)) for table in find_tables([TablePart("a/train.csv", "k", 1)], {})]
     [('train', 1)]
     """
-    parts = sorted(parts, key=lambda part: part.path)
+    parts = sorted((part for part in parts if part.path.rpartition("/")[2] not in _NO_ROWS), key=lambda part: part.path)
     usable = [part for part in parts if not _is_hidden(part.path)]
     tables = [table for name, splits in _configurations(usable, card) for table in _tables_of(name, splits)]
     used = {part.path for table in tables for part in table.parts}
