@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -53,6 +54,9 @@ from wingman.hub.signing.service import Signer, open_signer
 from wingman.hub.social import routes as social_routes
 from wingman.hub.social.service import SocialService
 from wingman.hub.storage import SqlStore
+from wingman.hub.viewer.service import ViewerService
+from wingman.hub.web import routes as web_routes
+from wingman.hub.web.page import crash_page, missing_page, wants_page
 from wingman.hub.xet import routes as xet_routes
 from wingman.hub.xet.contents import ChunkedContents
 from wingman.hub.xet.ingest import Ingestor
@@ -83,6 +87,7 @@ class Hub:
     downloads: DownloadCounter
     large_files: LargeFileReader
     inference: InferenceService
+    viewer: ViewerService
     flights: FlightService
     flight_watch: FlightWatch
     flight_worker: FlightWorker
@@ -101,6 +106,7 @@ class Hub:
 
     def close(self) -> None:
         """Flush what is in memory and let go of the stores."""
+        self.viewer.close()
         self.shards.close()
         self.intake.close()
         self.git_wire.close()
@@ -139,6 +145,7 @@ def open_hub(settings: Settings) -> Hub:
     flight_watch = FlightWatch(store)
     flights = FlightService(store, blobs, on_change=flight_watch.announce)
     commits = CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000)
+    contents, large_files = ContentService(store), LargeFileReader(blobs, chunked)
     return Hub(
         settings=settings,
         store=store,
@@ -146,7 +153,7 @@ def open_hub(settings: Settings) -> Hub:
         signer=signer,
         accounts=accounts,
         repos=repos,
-        contents=ContentService(store),
+        contents=contents,
         commits=commits,
         discussions=DiscussionService(store),
         pull_requests=PullRequestService(store, commits),
@@ -154,12 +161,18 @@ def open_hub(settings: Settings) -> Hub:
         social=SocialService(store),
         collections=CollectionService(store),
         downloads=DownloadCounter(store),
-        large_files=LargeFileReader(blobs, chunked),
+        large_files=large_files,
         inference=InferenceService(
             accounts,
             folder=settings.home / "cache" / "inference",
             max_workers=settings.max_serve_workers,
             idle_timeout_s=settings.serve_idle_minutes * 60,
+        ),
+        viewer=ViewerService(
+            contents,
+            large_files,
+            folder=settings.home / "cache" / "viewer",
+            min_free_bytes=min_free_bytes,
         ),
         flights=flights,
         flight_watch=flight_watch,
@@ -207,7 +220,7 @@ def create_app(hub: Hub) -> Starlette:
         routes=_routes(),
         lifespan=lifespan,
         middleware=[Middleware(EdgeMiddleware)],
-        exception_handlers={404: _unknown_address, 405: _wrong_method, Exception: handle_crash},
+        exception_handlers={404: _unknown_address, 405: _wrong_method, Exception: _crashed},
     )
     app.state.hub = hub
     return app
@@ -231,6 +244,7 @@ def _routes() -> Sequence[BaseRoute]:
         *inference_routes.routes,
         *flights_routes.routes,
         *repos_routes.routes,
+        *web_routes.routes,
     ]
 
 
@@ -244,10 +258,16 @@ def _health(request: HubRequest) -> Response:
 async def _unknown_address(request: Request, error: Exception) -> Response:
     """An address without a route. Below a repository's, clients want to hear that it is missing."""
     path = request.scope["path"]
+    if wants_page(request):
+        return await run_in_threadpool(missing_page, request)
     if path.startswith(("/api/models/", "/api/datasets/", "/api/spaces/")) or "/resolve/" in path:
         kind = next((kind for kind in RepoKind if f"{kind.plural}/" in path), RepoKind.MODEL)
         return error_response(RepoMissing(kind, path.rpartition("/")[2]), base_url="")
     return JSONResponse({"error": f"There is nothing at {path}."}, 404)
+
+
+async def _crashed(request: Request, error: Exception) -> Response:
+    return await (crash_page if wants_page(request) else handle_crash)(request, error)
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:

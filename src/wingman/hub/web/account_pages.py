@@ -12,7 +12,13 @@ from wingman.hub.errors import HubError, Invalid
 from wingman.hub.web.page import PageRequest, go_to, page, show
 from wingman.hub.web.session_pages import with_session
 
-LIFETIMES = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "does not expire"))
+LIFETIMES = (
+    ("7", "7 days"),
+    ("30", "30 days"),
+    ("90", "90 days"),
+    ("365", "a year"),
+    ("", "does not expire"),
+)
 
 
 def profile_form(request: PageRequest) -> Response:
@@ -20,7 +26,9 @@ def profile_form(request: PageRequest) -> Response:
 
 
 def _profile_page(request: PageRequest, *, status: int = 200, problem: str = "", done: str = "") -> Response:
-    return show(request, "settings_profile.html", status, tab="profile", user=request.user, problem=problem, done=done)
+    return show(
+        request, "settings_profile.html", status, tab="profile", user=request.user, problem=problem, done=done
+    )
 
 
 def profile(request: PageRequest) -> Response:

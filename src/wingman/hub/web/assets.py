@@ -61,7 +61,9 @@ def load_asset(name: str) -> Asset:
 @cache
 def _names() -> frozenset[str]:
     return frozenset(
-        path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix != ".css" and path.is_file()
+        path.relative_to(FOLDER).as_posix()
+        for path in FOLDER.rglob("*")
+        if path.suffix != ".css" and path.is_file()
     )
 
 

@@ -48,9 +48,18 @@ def new_form(request: PageRequest) -> Response:
     return _new_page(request, kind if kind in {*RepoKind} else "model")
 
 
-def _new_page(request: PageRequest, kind: str, *, status: int = 200, problem: str = "", **given: str) -> Response:
+def _new_page(
+    request: PageRequest, kind: str, *, status: int = 200, problem: str = "", **given: str
+) -> Response:
     caller, user = request.caller, request.user
-    owners = [user.name, *(item.organization.name for item in caller.memberships if may_create_in(caller, item.organization.id))]
+    owners = [
+        user.name,
+        *(
+            item.organization.name
+            for item in caller.memberships
+            if may_create_in(caller, item.organization.id)
+        ),
+    ]
     return show(
         request,
         "new.html",
@@ -92,7 +101,15 @@ def new(request: PageRequest) -> Response:
 
 def upload_form(request: PageRequest) -> Response:
     shown = readable_repo_page(request, Permission.REPO_CONTENT_WRITE)
-    return show(request, "upload.html", tab="files", shown=shown, repo=shown.repo, folder=request.query("folder"), **_at(request))
+    return show(
+        request,
+        "upload.html",
+        tab="files",
+        shown=shown,
+        repo=shown.repo,
+        folder=request.query("folder"),
+        **_at(request),
+    )
 
 
 def _at(request: PageRequest) -> dict[str, Any]:
@@ -105,7 +122,9 @@ async def upload(request: Request) -> Response:
     try:
         limit = asked.hub.settings.max_upload_gb * 10**9
         if int(asked.headers.get("content-length", "0") or 0) > limit:
-            raise TooLarge(f"This is more than the {asked.hub.settings.max_upload_gb} GB that may be uploaded at once.")
+            raise TooLarge(
+                f"This is more than the {asked.hub.settings.max_upload_gb} GB that may be uploaded at once."
+            )
         # The session is checked before the body is taken in; the form's token as soon as it can be read.
         await run_in_threadpool(lambda: asked.signed_in and asked.signed_in.caller)
         async with asked.form(max_files=MAX_FILES, max_fields=50) as form:
@@ -138,7 +157,9 @@ def _take_upload(request: PageRequest, form: FormData) -> Response:
     return go_to(target)
 
 
-def _added(request: PageRequest, repo: Repo, attributes: Attributes, folder: str, item: UploadFile) -> Operation:
+def _added(
+    request: PageRequest, repo: Repo, attributes: Attributes, folder: str, item: UploadFile
+) -> Operation:
     name = (item.filename or "").replace("\\", "/").strip("/")
     path = check_path(f"{folder}/{name}".strip("/"))
     source, size = item.file, item.size or 0
@@ -165,7 +186,9 @@ def _pieces(source: IO[bytes]) -> Iterator[bytes]:
     return iter(lambda: source.read(_PIECE), b"")
 
 
-def _commit(request: PageRequest, repo: Repo, revision: str, summary: str, operations: list[Operation]) -> CommitResult:
+def _commit(
+    request: PageRequest, repo: Repo, revision: str, summary: str, operations: list[Operation]
+) -> CommitResult:
     wanted = CommitRequest(
         summary=summary[:200],
         description=request.field("description").strip(),
@@ -189,12 +212,18 @@ def write_form(request: PageRequest) -> Response:
     file = request.hub.contents.open(repo, head, path)
     if file.data is None or file.size > MAX_TEXT_BYTES or b"\0" in file.data:
         raise Invalid(f"{path} is not a text that can be edited in the browser.")
-    return _write_page(request, shown, path=path, text=file.data.decode("utf-8", "replace"), parent=head, is_new=False)
+    return _write_page(
+        request, shown, path=path, text=file.data.decode("utf-8", "replace"), parent=head, is_new=False
+    )
 
 
-def _write_page(request: PageRequest, shown: RepoPage, *, status: int = 200, problem: str = "", **values: Any) -> Response:
+def _write_page(
+    request: PageRequest, shown: RepoPage, *, status: int = 200, problem: str = "", **values: Any
+) -> Response:
     values = {"revision": request.segment("revision"), "summary": "", **values}
-    return show(request, "write.html", status, tab="files", shown=shown, repo=shown.repo, problem=problem, **values)
+    return show(
+        request, "write.html", status, tab="files", shown=shown, repo=shown.repo, problem=problem, **values
+    )
 
 
 def _card_beginning(repo: Repo) -> str:
@@ -210,11 +239,25 @@ def write(request: PageRequest) -> Response:
     try:
         if is_new:
             _refuse_taken(request, shown.repo, path)
-        _commit(request, shown.repo, request.segment("revision"), summary, [AddFile(check_path(path), text.encode())])
+        _commit(
+            request,
+            shown.repo,
+            request.segment("revision"),
+            summary,
+            [AddFile(check_path(path), text.encode())],
+        )
     except HubError as error:
         parent = request.hub.contents.branch_head(shown.repo, request.segment("revision")).commit
         return _write_page(
-            request, shown, status=409, problem=str(error), path=path, text=text, parent=parent, is_new=is_new, summary=summary
+            request,
+            shown,
+            status=409,
+            problem=str(error),
+            path=path,
+            text=text,
+            parent=parent,
+            is_new=is_new,
+            summary=summary,
         )
     return go_to(_file_address(request, shown, path))
 
@@ -261,7 +304,9 @@ def delete(request: PageRequest) -> Response:
     shown, path = _one_file(request)
     _commit(request, shown.repo, request.segment("revision"), f"Delete {path}", [DeleteFile(path)])
     folder = path.rpartition("/")[0]
-    return go_to(f"{shown.address}/tree/{segment_quote(request.segment('revision'))}/{path_quote(folder)}".rstrip("/"))
+    return go_to(
+        f"{shown.address}/tree/{segment_quote(request.segment('revision'))}/{path_quote(folder)}".rstrip("/")
+    )
 
 
 # --- the repository itself ---
@@ -271,8 +316,19 @@ def settings_form(request: PageRequest) -> Response:
     return _settings_page(request, repo_page(request, Permission.REPO_SETTINGS_WRITE))
 
 
-def _settings_page(request: PageRequest, shown: RepoPage, *, status: int = 200, problem: str = "", done: str = "") -> Response:
-    return show(request, "repo_settings.html", status, tab="settings", shown=shown, repo=shown.repo, problem=problem, done=done)
+def _settings_page(
+    request: PageRequest, shown: RepoPage, *, status: int = 200, problem: str = "", done: str = ""
+) -> Response:
+    return show(
+        request,
+        "repo_settings.html",
+        status,
+        tab="settings",
+        shown=shown,
+        repo=shown.repo,
+        problem=problem,
+        done=done,
+    )
 
 
 def settings(request: PageRequest) -> Response:
@@ -287,7 +343,9 @@ def settings(request: PageRequest) -> Response:
     action = request.field("action")
     if action == "delete":
         if request.field("confirm").strip() != repo.full_name:
-            return _settings_page(request, shown, status=400, problem=f"To delete it, type its name: {repo.full_name}")
+            return _settings_page(
+                request, shown, status=400, problem=f"To delete it, type its name: {repo.full_name}"
+            )
         service.delete(request.caller, repo.kind, repo.full_name)
         return go_to(f"/{repo.kind.plural}")
     if action not in doing:

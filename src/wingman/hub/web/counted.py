@@ -17,7 +17,9 @@ _Value = TypeVar("_Value")
 class Counted(Generic[_Value]):
     """At most `size` values. A value older than `fresh_s` is still given out while it is renewed."""
 
-    def __init__(self, *, size: int = 512, fresh_s: float = 20.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, size: int = 512, fresh_s: float = 20.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._size = size
         self._fresh_s = fresh_s
         self._clock = clock

@@ -3,10 +3,10 @@
 from functools import cache
 from pathlib import Path
 
-import wingman
 from starlette.responses import Response
 from starlette.routing import Route
 
+import wingman
 from wingman.hub.errors import NotFound
 from wingman.hub.web.assets import FOLDER
 from wingman.hub.web.markdown import Place, RenderedCard, render_markdown
@@ -34,7 +34,9 @@ def docs_folder() -> Path:
 @cache
 def _pages() -> dict[str, Path]:
     folder = docs_folder()
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.md"))}
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.md"))
+    }
 
 
 @cache
@@ -44,13 +46,21 @@ def _rendered(name: str) -> RenderedCard:
     if path is None:
         raise DocsPageMissing(name)
     folder = path.relative_to(docs_folder()).parent.as_posix()
-    return render_markdown(path.read_text("utf-8"), Place(files_at="/docs", raw_at="/docs/files", folder=folder.removeprefix(".")))
+    return render_markdown(
+        path.read_text("utf-8"),
+        Place(files_at="/docs", raw_at="/docs/files", folder=folder.removeprefix(".")),
+    )
 
 
 def docs(request: PageRequest) -> Response:
-    name = request.segment("name").removesuffix(".md").strip("/") if "name" in request.path_params else "index"
+    name = (
+        request.segment("name").removesuffix(".md").strip("/") if "name" in request.path_params else "index"
+    )
     card = _rendered(name)
-    titles = {page_name: next((heading.text for heading in _rendered(page_name).headings), page_name) for page_name in _pages()}
+    titles = {
+        page_name: next((heading.text for heading in _rendered(page_name).headings), page_name)
+        for page_name in _pages()
+    }
     return show(request, "docs.html", card=card, name=name, titles=titles)
 
 
@@ -58,18 +68,28 @@ def docs_file(request: PageRequest) -> Response:
     """A picture of the handbook."""
     name = request.segment("name")
     folder = docs_folder()
-    known = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in (".svg", ".png")}
+    known = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.suffix in (".svg", ".png")
+    }
     if name not in known:
         raise DocsPageMissing(name)
     media_type = "image/svg+xml" if name.endswith(".svg") else "image/png"
-    headers = {"Cache-Control": "public, max-age=3600", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    headers = {
+        "Cache-Control": "public, max-age=3600",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
     return Response(known[name].read_bytes(), headers=headers, media_type=media_type)
 
 
 def design(request: PageRequest) -> Response:
     sprite = (FOLDER / "icons.svg").read_text("utf-8")
     icons = [part.partition('"')[0] for part in sprite.split('<symbol id="')[1:]]
-    bars = [{"label": f"{number}–{number + 1}", "count": count} for number, count in enumerate((2, 5, 9, 14, 11, 6, 3, 1))]
+    bars = [
+        {"label": f"{number}–{number + 1}", "count": count}
+        for number, count in enumerate((2, 5, 9, 14, 11, 6, 3, 1))
+    ]
     return show(request, "design.html", colours=_DESIGN_COLOURS, icons=icons, bars=bars)
 
 

@@ -113,7 +113,9 @@ def blob(request: PageRequest) -> Response:
         entry=found[0] if found else None,
         view=view,
         can_change=shown.may_write and _is_branch(request, repo, revision),
-        can_edit=view.kind in ("text", "markdown", "table") and file.large is None and file.size <= MAX_TEXT_BYTES,
+        can_edit=view.kind in ("text", "markdown", "table")
+        and file.large is None
+        and file.size <= MAX_TEXT_BYTES,
     )
 
 
@@ -155,7 +157,15 @@ def commits(request: PageRequest) -> Response:
 def commit(request: PageRequest) -> Response:
     shown = readable_repo_page(request)
     entry, diff = request.hub.contents.change(shown.repo, request.segment("commit"))
-    return show(request, "commit.html", tab="history", shown=shown, repo=shown.repo, entry=entry, diff=parse_diff(diff))
+    return show(
+        request,
+        "commit.html",
+        tab="history",
+        shown=shown,
+        repo=shown.repo,
+        entry=entry,
+        diff=parse_diff(diff),
+    )
 
 
 routes: list[Route] = [

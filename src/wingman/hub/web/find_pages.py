@@ -22,7 +22,6 @@ _counts: Counted[tuple[Any, Any, int]] = Counted()
 
 
 def home(request: PageRequest) -> Response:
-    flights = request.hub.flights.latest(request.caller, limit=5)
     lists = {kind: _page(request, kind, limit=6) for kind in RepoKind}
     fresh = sorted(
         (repo for kind in RepoKind for repo in _page(request, kind, sort="lastModified", limit=6)),
@@ -31,6 +30,7 @@ def home(request: PageRequest) -> Response:
     )
     user = request.caller.user
     mine = _owned(request, user.name, limit=6) if user else []
+    flights = request.hub.flights.page(request.caller, owner=user.name, limit=5) if user else []
     return show(
         request,
         "home.html",
@@ -52,7 +52,9 @@ def _owned(request: PageRequest, name: str, *, limit: int) -> list[Repo]:
 
 
 def _page(request: PageRequest, kind: RepoKind, **wanted: Any) -> list[Repo]:
-    return list(request.hub.repos.page(RepoFilter(kind=kind, visible_to=visibility(request.caller), **wanted)))
+    return list(
+        request.hub.repos.page(RepoFilter(kind=kind, visible_to=visibility(request.caller), **wanted))
+    )
 
 
 def find(request: PageRequest) -> Response:
@@ -92,7 +94,11 @@ def find(request: PageRequest) -> Response:
 def _keyset(cursor: Any) -> tuple[float, int] | None:
     if cursor is None:
         return None
-    if not (isinstance(cursor, list) and len(cursor) == 2 and all(isinstance(part, (int, float)) for part in cursor)):
+    if not (
+        isinstance(cursor, list)
+        and len(cursor) == 2
+        and all(isinstance(part, (int, float)) for part in cursor)
+    ):
         raise Invalid("The parameter 'cursor' is not one that this Hub gave out.")
     return float(cursor[0]), int(cursor[1])
 
@@ -108,7 +114,9 @@ def _counted(request: PageRequest, search: Search) -> tuple[Any, Any, int]:
     )
     repos = request.hub.repos
     # The service is part of the key: tests and embedders run more than one Hub in a process.
-    return _counts.get((id(repos), wanted), lambda: repos.survey(wanted, facet_prefixes(search.kind), limit=200))
+    return _counts.get(
+        (id(repos), wanted), lambda: repos.survey(wanted, facet_prefixes(search.kind), limit=200)
+    )
 
 
 def search_everything(request: PageRequest) -> Response:
@@ -130,14 +138,18 @@ def jump(request: PageRequest) -> Response:
         for kind in RepoKind:
             for repo in _page(request, kind, limit=_JUMP_SIZE, **{condition: words}):
                 repos.setdefault((kind, repo.full_name), repo)
-    answers = [{"kind": repo.kind.value, "name": repo.full_name, "href": f"/{repo.path}"} for repo in repos.values()]
+    answers = [
+        {"kind": repo.kind.value, "name": repo.full_name, "href": f"/{repo.path}"} for repo in repos.values()
+    ]
     return JSONResponse(answers[:12], headers={**PAGE_HEADERS, "Vary": "Cookie"})
 
 
 def account(request: PageRequest) -> Response:
     """A user's or an organisation's page."""
     owner = request.hub.accounts.find(request.segment("name"))
-    repos = {kind: _page(request, kind, namespace=owner.name, sort="lastModified", limit=12) for kind in RepoKind}
+    repos = {
+        kind: _page(request, kind, namespace=owner.name, sort="lastModified", limit=12) for kind in RepoKind
+    }
     is_organization = isinstance(owner, Organization)
     return show(
         request,

@@ -72,7 +72,9 @@ class Search:
     def tags(self) -> tuple[str, ...]:
         """The chosen facets as the tags that repositories carry."""
         return tuple(
-            _tag_of(self.kind, name, value) for name, value in self.chosen.items() if name not in ("q", "sort", "owner")
+            _tag_of(self.kind, name, value)
+            for name, value in self.chosen.items()
+            if name not in ("q", "sort", "owner")
         )
 
     def address(self, **changes: str) -> str:
@@ -129,7 +131,9 @@ def build_facets(
     for name, prefix in _PREFIX[search.kind].items():
         found = counts.get(f"{prefix}:" if prefix else "", {})
         values = {
-            tag.removeprefix(f"{prefix}:"): number for tag, number in found.items() if prefix or _belongs(name, tag)
+            tag.removeprefix(f"{prefix}:"): number
+            for tag, number in found.items()
+            if prefix or _belongs(name, tag)
         }
         facets.append(_facet(search, name, values))
     facets.append(_facet(search, "owner", owners))
@@ -149,7 +153,9 @@ def _belongs(facet: str, tag: str) -> bool:
     return False
 
 
-_NOT_LANGUAGES = frozenset(("tf", "mlx", "vit", "gpt", "t5", "moe", "llm", "nlp", "ner", "dpo", "sft", "rag", "vlm", "tts", "asr"))
+_NOT_LANGUAGES = frozenset(
+    ("tf", "mlx", "vit", "gpt", "t5", "moe", "llm", "nlp", "ner", "dpo", "sft", "rag", "vlm", "tts", "asr")
+)
 
 
 def _facet(search: Search, name: str, values: Mapping[str, int]) -> Facet:

@@ -41,7 +41,9 @@ def _lexer_for(name: str) -> Lexer | None:
 
 
 def _spans(code: str, lexer: Lexer | None) -> str:
-    is_long = len(code) > MAX_HIGHLIGHTED_CHARACTERS or any(len(line) > MAX_LINE_CHARACTERS for line in code.split("\n"))
+    is_long = len(code) > MAX_HIGHLIGHTED_CHARACTERS or any(
+        len(line) > MAX_LINE_CHARACTERS for line in code.split("\n")
+    )
     if lexer is None or is_long:
         return escape(code)
     pieces = []

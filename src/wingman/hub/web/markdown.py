@@ -32,9 +32,96 @@ _MAX_HIGHLIGHTED = 200
 _ID_PREFIX = "c-"
 
 _TAGS = set(
-    ["a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del", "details", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "input", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "math", "mfrac", "mi", "mn", "mo", "mover", "mroot", "mrow", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover"]
+    [
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "caption",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "img",
+        "input",
+        "ins",
+        "kbd",
+        "li",
+        "mark",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+        "samp",
+        "section",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "math",
+        "mfrac",
+        "mi",
+        "mn",
+        "mo",
+        "mover",
+        "mroot",
+        "mrow",
+        "mspace",
+        "msqrt",
+        "mstyle",
+        "msub",
+        "msubsup",
+        "msup",
+        "mtable",
+        "mtd",
+        "mtext",
+        "mtr",
+        "munder",
+        "munderover",
+    ]
 )
-_CLASSES = {"contains-task-list", "task-list-item", "footnotes", "footnote-ref", "anchor", "table-scroll", "hl"}
+_CLASSES = {
+    "contains-task-list",
+    "task-list-item",
+    "footnotes",
+    "footnote-ref",
+    "anchor",
+    "table-scroll",
+    "hl",
+}
 _ALIGNMENTS = {"to-left", "to-right", "to-center"}
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "class", "title", "lang", "dir"},
@@ -54,7 +141,9 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "pre": {"tabindex"},
     "div": {"tabindex", "role", "aria-label"},
 }
-_DROPPED_WITH_CONTENT = set(["script", "style", "template", "iframe", "object", "noscript", "title", "textarea", "select", "svg"])
+_DROPPED_WITH_CONTENT = set(
+    ["script", "style", "template", "iframe", "object", "noscript", "title", "textarea", "select", "svg"]
+)
 _TABLE_BOX = '<div class="table-scroll" tabindex="0" role="region" aria-label="Table">'
 _TOKEN_CLASS = re.compile(r"[a-z][a-z0-9]{0,2}\Z")
 _SAFE_ID = re.compile(r"[^\w-]+")
@@ -124,7 +213,9 @@ def _fence(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env
     return f'<pre class="hl" tabindex="0"><code>{highlight_block(token.content, language)}</code></pre>\n'
 
 
-def _aligned_cell(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: dict[str, Any]) -> str:
+def _aligned_cell(
+    renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: dict[str, Any]
+) -> str:
     """Alignment as a class: style attributes are not allowed on our pages."""
     token = tokens[index]
     side = str(token.attrs.get("style", "")).removeprefix("text-align:")
@@ -151,13 +242,17 @@ def _mark_headings(tokens: Sequence[Token]) -> Iterator[Heading]:
         if token.type != "heading_open":
             continue
         inline = tokens[index + 1]
-        text = "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
+        text = "".join(
+            child.content for child in inline.children or () if child.type in ("text", "code_inline")
+        )
         slug = _SAFE_ID.sub("-", text.lower()).strip("-")[:80] or "section"
         used[slug] = used.get(slug, 0) + 1
         name = slug if used[slug] == 1 else f"{slug}-{used[slug] - 1}"
         token.attrSet("id", name)
         link = Token("html_inline", "", 0)
-        link.content = f'<a class="anchor" href="#{name}" aria-label="Link to: {escape(text, quote=True)}">#</a>'
+        link.content = (
+            f'<a class="anchor" href="#{name}" aria-label="Link to: {escape(text, quote=True)}">#</a>'
+        )
         inline.children = [*(inline.children or ()), link]
         yield Heading(int(token.tag[1]), _ID_PREFIX + name, text)
 
@@ -191,7 +286,10 @@ def _clean(html: str, place: Place) -> str:
         attribute_filter=keep,
         link_rel="nofollow noopener noreferrer",
         url_schemes={"http", "https", "mailto"},
-        set_tag_attribute_values={"img": {"loading": "lazy"}, "input": {"type": "checkbox", "disabled": "", "aria-label": "Task"}},
+        set_tag_attribute_values={
+            "img": {"loading": "lazy"},
+            "input": {"type": "checkbox", "disabled": "", "aria-label": "Task"},
+        },
     )
 
 

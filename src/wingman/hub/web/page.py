@@ -5,7 +5,7 @@ that says what to do and nothing that the reader may not know.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -114,11 +114,21 @@ def safe_next(target: str) -> str:
 
 
 def show(
-    request: PageRequest, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    request: PageRequest,
+    template: str,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
 ) -> Response:
     """Render a template with what every page knows: who is signed in, the theme, the form token."""
+    html = show_part(request, template, **values)
+    return Response(html, status, {**PAGE_HEADERS, **(headers or {})}, media_type="text/html")
+
+
+def show_part(request: PageRequest, template: str, **values: Any) -> str:
+    """A part of a page as HTML, with what every page knows."""
     session = request.signed_in
-    html = render(
+    return render(
         template,
         request=request,
         viewer=session.caller.user if session else None,
@@ -129,7 +139,6 @@ def show(
         here=request.here,
         **values,
     )
-    return Response(html, status, {**PAGE_HEADERS, **(headers or {})}, media_type="text/html")
 
 
 def go_to(address: str) -> Response:
@@ -155,6 +164,21 @@ def page(path: str, endpoint: PageEndpoint, *methods: str, body_limit: int = BOD
     return Route(path, run, methods=list(methods) or ["GET"])
 
 
+def async_page(path: str, endpoint: Callable[[PageRequest], Awaitable[Response]], *methods: str) -> Route:
+    """A route to a page that waits for something other than a store: a model's answer, a flight's news."""
+
+    async def run(request: Request) -> Response:
+        asked = PageRequest(request.scope, request.receive)
+        try:
+            if asked.method not in ("GET", "HEAD"):
+                asked.body_bytes = await read_body(asked, BODY_LIMIT)
+            return await endpoint(asked)
+        except HubError as error:
+            return await run_in_threadpool(error_page, asked, error)
+
+    return Route(path, run, methods=list(methods) or ["GET"])
+
+
 def wants_page(request: Request) -> bool:
     """Whether a browser is asking for something to look at, not a client for data."""
     path = request.scope["path"]
@@ -173,7 +197,7 @@ def error_page(request: PageRequest, error: HubError) -> Response:
         request,
         "error.html",
         status,
-        status=status,
+        code=status,
         headline=_headline(error, status),
         message="" if is_hidden or status == 404 else str(error),
         is_gated=isinstance(error, RepoGated),
@@ -199,7 +223,9 @@ def _headline(error: HubError, status: int) -> str:
 def missing_page(request: Request) -> Response:
     """The page for an address that leads nowhere."""
     asked = PageRequest(request.scope, request.receive)
-    return show(asked, "error.html", 404, status=404, headline="There is nothing here", message="", is_gated=False)
+    return show(
+        asked, "error.html", 404, code=404, headline="There is nothing here", message="", is_gated=False
+    )
 
 
 async def crash_page(request: Request, error: Exception) -> Response:
@@ -208,7 +234,7 @@ async def crash_page(request: Request, error: Exception) -> Response:
     asked = PageRequest(request.scope, request.receive)
     message = "The Hub made a mistake while making this page; its log has the details."
     response = show(
-        asked, "error.html", 500, status=500, headline="That is our fault", message=message, is_gated=False
+        asked, "error.html", 500, code=500, headline="That is our fault", message=message, is_gated=False
     )
     response.headers["X-Request-Id"] = logged.headers["X-Request-Id"]
     return response

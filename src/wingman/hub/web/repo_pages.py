@@ -5,26 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from wingman.hub.access.model import Permission, may
-from wingman.hub.errors import HubError
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import Ref
-from wingman.hub.http.requests import read_body
 from wingman.hub.repos.card import InvalidCard, parse_front_matter
 from wingman.hub.repos.model import Repo, RepoGated, RepoKind
 from wingman.hub.web.markdown import Place, RenderedCard
-from wingman.hub.web.page import PageRequest, error_page, go_to, page, show
+from wingman.hub.web.page import PageRequest, async_page, go_to, page, show
 from wingman.hub.web.results import Result, parse_results
 from wingman.hub.web.snippets import example_input, snippets_for
 from wingman.hub.web.templating import path_quote, segment_quote
 from wingman.hub.web.viewing import MAX_TEXT_BYTES, rendered_card
 
 PLAIN, PREFIXED = "/{namespace}/{name}", "/{kind:web_kind}/{namespace}/{name}"
-ASK_LIMIT = 100_000
 _MAX_COMPARED_TAGS = 20
 _TRY_TASKS = ("text-classification",)
 
@@ -67,7 +63,9 @@ def repo_page(request: PageRequest, permission: Permission = Permission.REPO_CON
     )
 
 
-def readable_repo_page(request: PageRequest, permission: Permission = Permission.REPO_CONTENT_READ) -> RepoPage:
+def readable_repo_page(
+    request: PageRequest, permission: Permission = Permission.REPO_CONTENT_READ
+) -> RepoPage:
     """The same for pages that show content. Raises `RepoGated` too."""
     shown = repo_page(request, permission)
     request.hub.repos.require_content(request.caller, shown.repo)
@@ -102,7 +100,9 @@ def overview_values(request: PageRequest, shown: RepoPage, **more: Any) -> dict[
         "asked": "",
         "answer": None,
         "problem": "",
-        "tables": request.hub.viewer.list_tables(repo) if repo.kind is RepoKind.DATASET and shown.is_readable else [],
+        "tables": request.hub.viewer.list_tables(repo)
+        if repo.kind is RepoKind.DATASET and shown.is_readable
+        else [],
         **more,
     }
 
@@ -131,27 +131,18 @@ def _plots(request: PageRequest, repo: Repo) -> list[str]:
     return [entry.path for entry in entries if entry.path.endswith(".svg")][:12]
 
 
-async def ask(request: Request) -> Response:
+async def ask(request: PageRequest) -> Response:
     """The try-it box without scripts: the answer comes with the page."""
-    asked = PageRequest(request.scope, request.receive)
-    try:
-        asked.body_bytes = await read_body(asked, ASK_LIMIT)
-        shown = await run_in_threadpool(readable_repo_page, asked)
-        text = asked.field("inputs")
-        commit = await run_in_threadpool(asked.hub.contents.resolve, shown.repo, "main")
-        body = json.dumps({"inputs": text, "parameters": {"top_k": 10}}).encode()
-        said = await asked.hub.inference.ask(shown.repo, commit, asked.caller, _local_address(asked), body)
-        answer, problem = _parse_answer(said.status, bytes(said.body))
-        values = await run_in_threadpool(overview_values, asked, shown, asked=text, answer=answer, problem=problem)
-        return await run_in_threadpool(show, asked, "repo.html", tab="card", **values)
-    except HubError as error:
-        return await run_in_threadpool(error_page, asked, error)
-
-
-def _local_address(request: PageRequest) -> str:
-    """Where a process on this machine reaches this Hub."""
-    server = request.scope.get("server")
-    return f"http://{server[0]}:{server[1]}" if server and server[1] is not None else request.base
+    shown = await run_in_threadpool(readable_repo_page, request)
+    text = request.field("inputs")
+    commit = await run_in_threadpool(request.hub.contents.resolve, shown.repo, "main")
+    body = json.dumps({"inputs": text, "parameters": {"top_k": 10}}).encode()
+    said = await request.hub.inference.ask(shown.repo, commit, request.caller, request.local_base, body)
+    answer, problem = _parse_answer(said.status, bytes(said.body))
+    more = {"asked": text, "answer": answer, "problem": problem}
+    return await run_in_threadpool(
+        lambda: show(request, "repo.html", tab="card", **overview_values(request, shown, **more))
+    )
 
 
 def _parse_answer(status: int, body: bytes) -> tuple[list[dict[str, Any]] | None, str]:
@@ -178,13 +169,27 @@ def tags(request: PageRequest) -> Response:
         (
             ref.name.removeprefix("refs/tags/"),
             ref.commit,
-            [next((result for result in results.get(ref.name, ()) if result.metric == metric), None) for metric in metrics],
+            [
+                next((result for result in results.get(ref.name, ()) if result.metric == metric), None)
+                for metric in metrics
+            ],
         )
         for ref in newest
     ]
-    branches = [(ref.name.removeprefix("refs/heads/"), ref.commit) for ref in refs if ref.name.startswith("refs/heads/")]
+    branches = [
+        (ref.name.removeprefix("refs/heads/"), ref.commit)
+        for ref in refs
+        if ref.name.startswith("refs/heads/")
+    ]
     return show(
-        request, "tags.html", tab="tags", shown=shown, repo=shown.repo, tags=table, metrics=metrics, branches=branches
+        request,
+        "tags.html",
+        tab="tags",
+        shown=shown,
+        repo=shown.repo,
+        tags=table,
+        metrics=metrics,
+        branches=branches,
     )
 
 
@@ -225,6 +230,6 @@ def both(path: str, endpoint: Any, *methods: str, **options: Any) -> list[Route]
 routes: list[Route] = [
     *both("/tags", tags),
     *both("/like", like, "POST"),
-    *(Route(f"{start}/try", ask, methods=["POST"]) for start in (PREFIXED, PLAIN)),
+    async_page(f"{PLAIN}/try", ask, "POST"),
     *both("", overview),
 ]

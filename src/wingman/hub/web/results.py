@@ -24,7 +24,9 @@ class Result:
     @property
     def is_share(self) -> bool:
         """Whether it can be drawn as a bar from 0 to 1."""
-        return 0 <= self.value <= 1 and (self.low is None or self.high is None or 0 <= self.low <= self.high <= 1)
+        return 0 <= self.value <= 1 and (
+            self.low is None or self.high is None or 0 <= self.low <= self.high <= 1
+        )
 
     @property
     def shown(self) -> str:

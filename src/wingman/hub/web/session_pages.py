@@ -73,7 +73,12 @@ def _first_caller(request: PageRequest, secret: str) -> Caller:
         caller = request.hub.accounts.caller_for_token(secret)
     except InvalidToken as error:
         raise FirstStartOver from error
-    if caller.user is None or caller.user.has_password or not caller.user.is_admin or not caller.may_write_at_all:
+    if (
+        caller.user is None
+        or caller.user.has_password
+        or not caller.user.is_admin
+        or not caller.may_write_at_all
+    ):
         raise FirstStartOver
     return caller
 
@@ -82,7 +87,9 @@ def theme(request: PageRequest) -> Response:
     chosen = request.field("theme", "auto")
     response = go_to(safe_next(request.field("next", "/")))
     if chosen in THEMES:
-        response.set_cookie(THEME_COOKIE, chosen, max_age=365 * 86400, path="/", httponly=True, samesite="lax")
+        response.set_cookie(
+            THEME_COOKIE, chosen, max_age=365 * 86400, path="/", httponly=True, samesite="lax"
+        )
     return response
 
 

@@ -6,7 +6,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wingman.hub.errors import HubError
-from wingman.hub.viewer.model import ColumnFacts, QueryTooSlow, RowsPage, RowsQuery, StillPreparing, TableFacts
+from wingman.hub.viewer.model import (
+    ColumnFacts,
+    QueryTooSlow,
+    RowsPage,
+    RowsQuery,
+    StillPreparing,
+    TableFacts,
+)
 from wingman.hub.web.page import PageRequest, show
 from wingman.hub.web.repo_pages import both, readable_repo_page
 from wingman.hub.web.templating import segment_quote
@@ -87,14 +94,18 @@ def _links(address: str, path: str, query: RowsQuery, facts: TableFacts, page: R
             sorts[column.name] = link(sort="", order="", **{"from": 0})
         else:
             sorts[column.name] = link(sort=column.name, order="desc" if is_sorted else "", **{"from": 0})
-    has_more = len(page.rows) == ROWS_A_PAGE and query.offset + ROWS_A_PAGE < max(page.num_found, MAX_COUNTED + 1)
+    has_more = len(page.rows) == ROWS_A_PAGE and query.offset + ROWS_A_PAGE < max(
+        page.num_found, MAX_COUNTED + 1
+    )
     if not query.search:
         has_more = query.offset + ROWS_A_PAGE < facts.num_rows
     return {
         "sorts": sorts,
         "newer": link(**{"from": max(0, query.offset - ROWS_A_PAGE)}) if query.offset else "",
         "older": link(**{"from": query.offset + ROWS_A_PAGE}) if has_more else "",
-        "last": link(**{"from": (facts.num_rows - 1) // ROWS_A_PAGE * ROWS_A_PAGE}) if not query.search else "",
+        "last": link(**{"from": (facts.num_rows - 1) // ROWS_A_PAGE * ROWS_A_PAGE})
+        if not query.search
+        else "",
     }
 
 

@@ -54,7 +54,8 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
         return "just now"
     steps = ((60, "minute"), (3600, "hour"), (86400, "day"), (7 * 86400, "week"), (30.44 * 86400, "month"))
     size, unit = next(
-        ((size, unit) for size, unit in reversed((*steps, (365.25 * 86400, "year"))) if seconds >= size), steps[0]
+        ((size, unit) for size, unit in reversed((*steps, (365.25 * 86400, "year"))) if seconds >= size),
+        steps[0],
     )
     number = max(1, int(seconds // size))
     return f"{number} {unit}{'' if number == 1 else 's'} ago"

@@ -85,7 +85,12 @@ def _safetensors(read: Read) -> View:
     if header is None:
         return View("binary")
     tensors = [
-        {"name": name, "dtype": str(facts.get("dtype")), "shape": _shape(facts.get("shape")), "bytes": _extent(facts)}
+        {
+            "name": name,
+            "dtype": str(facts.get("dtype")),
+            "shape": _shape(facts.get("shape")),
+            "bytes": _extent(facts),
+        }
         for name, facts in header.items()
         if name != "__metadata__" and isinstance(facts, Mapping)
     ]
@@ -107,5 +112,7 @@ def _shape(value: Any) -> str:
 
 def _extent(facts: Mapping[str, Any]) -> int:
     offsets = facts.get("data_offsets")
-    is_pair = isinstance(offsets, list) and len(offsets) == 2 and all(isinstance(item, int) for item in offsets)
+    is_pair = (
+        isinstance(offsets, list) and len(offsets) == 2 and all(isinstance(item, int) for item in offsets)
+    )
     return offsets[1] - offsets[0] if is_pair else 0

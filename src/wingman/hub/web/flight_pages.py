@@ -1,0 +1,411 @@
+"""Flights: their list, a run while it flies and after, two runs side by side, and starting one from a dataset."""
+
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from wingman.hub.access.model import Caller, may_create_in, visibility
+from wingman.hub.database import now
+from wingman.hub.errors import HubError
+from wingman.hub.flights.errors import FlightMissing
+from wingman.hub.flights.model import EventKind, Flight, FlightNumber, FlightOrder, FlightStatus
+from wingman.hub.flights.orders import METHODS, read_order
+from wingman.hub.flights.service import is_own
+from wingman.hub.http.paging import cursor_in
+from wingman.hub.repos.model import RepoKind
+from wingman.hub.repos.store import RepoFilter
+from wingman.hub.web.charts import line_chart, shade
+from wingman.hub.web.page import PageRequest, async_page, go_to, page, show, show_part
+from wingman.hub.web.repo_pages import readable_repo_page
+from wingman.hub.web.templating import segment_quote
+
+FLIGHTS_A_PAGE = 30
+LOG_LINES = 200
+HEARTBEAT_S = 15.0
+MAX_STREAM_S = 3600.0
+KNOWN_STEPS = (
+    "choose",
+    "prepare",
+    "baseline",
+    "train",
+    "evaluate",
+    "export",
+    "compare",
+    "card",
+    "publish",
+    "serve",
+)
+_DATASET = "/{kind:web_kind}/{namespace}/{name}"
+_LOSSES = ("loss", "eval_loss")
+_MAX_LABELS = 30
+
+
+def flights(request: PageRequest) -> Response:
+    asked = request.query("status")
+    statuses = (FlightStatus(asked),) if asked in {*FlightStatus} else ()
+    cursor = cursor_in(request)
+    found = request.hub.flights.page(
+        request.caller,
+        statuses=statuses,
+        after=FlightNumber(int(cursor)) if isinstance(cursor, int) else None,
+        limit=FLIGHTS_A_PAGE + 1,
+    )
+    shown = found[:FLIGHTS_A_PAGE]
+    more = ""
+    if len(found) > FLIGHTS_A_PAGE:
+        more = "/flights?" + (f"status={asked}&" if statuses else "") + f"cursor={_cursor(shown[-1].number)}"
+    return show(
+        request,
+        "flights.html",
+        flights=shown,
+        statuses=list(FlightStatus),
+        chosen=asked if statuses else "",
+        more=more,
+    )
+
+
+def _cursor(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+def flight(request: PageRequest) -> Response:
+    found = request.hub.flights.find(request.caller, request.segment("id"))
+    return show(
+        request, "flight.html", **live_values(request, request.caller, found), **_outcome(request, found)
+    )
+
+
+def live_values(request: PageRequest, caller: Caller, found: Flight) -> dict[str, Any]:
+    """What changes while it flies."""
+    service = request.hub.flights
+    metrics = service.metrics(found)
+    losses = {name: [(point.at, point.value) for point in metrics.get(name, ())] for name in _LOSSES}
+    quality = {
+        name.removeprefix("eval_"): [(point.at, point.value) for point in points]
+        for name, points in metrics.items()
+        if name in ("eval_accuracy", "eval_f1", "eval_f1_macro")
+    }
+    is_owner = is_own(caller, found)
+    kinds = (EventKind.LOG, EventKind.WARNING)
+    # The log may quote lines of the data: it stays with whoever flies.
+    lines = service.events(found, limit=LOG_LINES, kinds=kinds, newest=True) if is_owner else []
+    return {
+        "flight": found,
+        "is_owner": is_owner,
+        "is_silent": found.is_silent(now()),
+        "steps": _steps(found),
+        "loss_chart": line_chart(losses),
+        "quality_chart": line_chart(quality),
+        "lines": lines,
+        "warnings": [event for event in lines if event.kind is EventKind.WARNING],
+        "seconds": _seconds(found),
+    }
+
+
+def _seconds(found: Flight) -> float | None:
+    if found.started_at is None:
+        return None
+    return ((found.finished_at or now()) - found.started_at).total_seconds()
+
+
+def _steps(found: Flight) -> list[dict[str, Any]]:
+    """The steps that were seen, and those that are known to come."""
+    seen = {step.name: step for step in found.steps}
+    names = [
+        *seen,
+        *(
+            name
+            for name in KNOWN_STEPS
+            if name not in seen and name != "compare" and not found.status.has_ended
+        ),
+    ]
+    current = found.step.name if found.step else ""
+    rows = []
+    for name in names:
+        step = seen.get(name)
+        if step is None:
+            state = "waiting"
+        elif step.finished_at is not None:
+            state = "done"
+        else:
+            state = "running" if name == current else "failed"
+        rows.append(
+            {"name": name, "state": state, "step": step, "summary": _summary(step.summary if step else {})}
+        )
+    return rows
+
+
+def _summary(summary: Mapping[str, Any]) -> str:
+    """The few facts of a step that fit into a line."""
+    said = []
+    for name, value in summary.items():
+        label = name.replace("_", " ")
+        if isinstance(value, Mapping) and "value" in value:
+            value = value["value"]
+        if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
+            continue
+        said.append(f"{label} {value:.4g}" if isinstance(value, float) else f"{label} {value}")
+    return ", ".join(said)[:240]
+
+
+def _outcome(request: PageRequest, found: Flight) -> dict[str, Any]:
+    """What a flight left: the evaluation, plots, worst rows, recipe; and flights it may be compared with."""
+    service, caller = request.hub.flights, request.caller
+    names = {file.name for file in service.files(caller, found)}
+    report = _json_file(request, found, names, "report.json")
+    worst = _json_file(request, found, names, "worst_rows.json")
+    recipe = (
+        service.read_file(caller, found, "recipe.yaml").decode("utf-8", "replace")
+        if "recipe.yaml" in names
+        else ""
+    )
+    repo = service.published_repo(found)
+    others = [
+        other
+        for other in service.page(caller, statuses=(FlightStatus.FINISHED,), limit=30)
+        if other.id != found.id and other.task == found.task
+    ]
+    return {
+        "report": report if isinstance(report, dict) else None,
+        "metrics": _metric_rows(report) if isinstance(report, dict) else [],
+        "confusion": _confusion(report) if isinstance(report, dict) else None,
+        "worst_rows": [row for row in worst if isinstance(row, dict)][:50] if isinstance(worst, list) else [],
+        "plots": sorted(name for name in names if name.endswith(".svg")),
+        "recipe": recipe,
+        "published": repo if repo is not None and _may_see(request, repo) else None,
+        "others": others,
+    }
+
+
+def _may_see(request: PageRequest, repo: Any) -> bool:
+    try:
+        request.hub.repos.find(request.caller, repo.kind, repo.full_name)
+    except HubError:
+        return False
+    return True
+
+
+def _json_file(request: PageRequest, found: Flight, names: set[str], name: str) -> Any:
+    if name not in names:
+        return None
+    try:
+        return json.loads(request.hub.flights.read_file(request.caller, found, name))
+    except ValueError:
+        return None
+
+
+def _metric_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each metric of the model beside the baseline's. Passes over what is no figure."""
+    metrics, baseline = report.get("metrics"), report.get("baseline")
+    classic = baseline.get("metrics") if isinstance(baseline, dict) else {}
+    rows = []
+    for name, figure in metrics.items() if isinstance(metrics, dict) else ():
+        if _is_figure(figure):
+            other = classic.get(name) if isinstance(classic, dict) else None
+            rows.append(
+                {
+                    "name": name.replace("_", " "),
+                    "model": figure,
+                    "baseline": other if _is_figure(other) else None,
+                }
+            )
+    return rows
+
+
+def _is_figure(figure: Any) -> bool:
+    return isinstance(figure, dict) and all(
+        isinstance(figure.get(key), (int, float)) for key in ("value", "low", "high")
+    )
+
+
+def _confusion(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The matrix with a shade for each share of its row; None for one that does not fit a page."""
+    labels, matrix = report.get("labels"), report.get("confusion")
+    if not isinstance(labels, list) or not isinstance(matrix, list) or not 0 < len(labels) <= _MAX_LABELS:
+        return None
+    if not all(isinstance(row, list) and all(isinstance(count, int) for count in row) for row in matrix):
+        return None
+    rows = [
+        (str(label), [(count, shade(count / (sum(row) or 1))) for count in row])
+        for label, row in zip(labels, matrix, strict=False)
+    ]
+    return {"labels": [str(label) for label in labels], "rows": rows}
+
+
+async def live(request: PageRequest) -> Response:
+    """Server-sent events: the part of the page that changes, drawn anew whenever the flight has news."""
+    caller = await run_in_threadpool(lambda: request.caller)
+    found = await run_in_threadpool(request.hub.flights.find, caller, request.segment("id"))
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        _parts(request, caller, found.id), media_type="text/event-stream", headers=headers
+    )
+
+
+async def _parts(request: PageRequest, caller: Caller, flight_id: str) -> AsyncIterator[str]:
+    watch, until = request.hub.flight_watch, time.monotonic() + MAX_STREAM_S
+    yield "retry: 2000\n\n"
+    while True:
+        try:
+            found, html = await run_in_threadpool(_draw, request, caller, flight_id)
+        except FlightMissing:
+            yield "event: end\ndata: {}\n\n"
+            return
+        yield f"event: part\ndata: {json.dumps(html)}\n\n"
+        if found.status.has_ended:
+            yield "event: end\ndata: {}\n\n"
+            return
+        while not await watch.wait(found.number, found.version, HEARTBEAT_S):
+            if watch.is_closing or time.monotonic() > until:
+                return
+            yield ": still here\n\n"
+
+
+def _draw(request: PageRequest, caller: Caller, flight_id: str) -> tuple[Flight, str]:
+    found = request.hub.flights.find(caller, flight_id)
+    return found, show_part(request, "parts/flight_live.html", **live_values(request, caller, found))
+
+
+async def stop(request: PageRequest) -> Response:
+    caller = await run_in_threadpool(lambda: request.caller)
+    found = await request.hub.flight_worker.stop(caller, request.segment("id"))
+    return go_to(f"/flights/{segment_quote(found.id)}")
+
+
+async def resume(request: PageRequest) -> Response:
+    caller = await run_in_threadpool(lambda: request.caller)
+    found = await request.hub.flight_worker.resume(caller, request.segment("id"), endpoint=request.local_base)
+    return go_to(f"/flights/{segment_quote(found.id)}")
+
+
+async def delete(request: PageRequest) -> Response:
+    caller = await run_in_threadpool(lambda: request.caller)
+    await request.hub.flight_worker.delete(caller, request.segment("id"))
+    return go_to("/flights")
+
+
+def compare(request: PageRequest) -> Response:
+    first, second = request.query("first"), request.query("second")
+    flights = request.hub.flights
+    return show(
+        request,
+        "flight_compare.html",
+        comparison=flights.compare(request.caller, first, second),
+        first=flights.find(request.caller, first),
+        second=flights.find(request.caller, second),
+    )
+
+
+# --- starting one from a dataset ---
+
+
+def fly_form(request: PageRequest) -> Response:
+    return _fly_page(request)
+
+
+def _fly_page(request: PageRequest, *, status: int = 200, **values: Any) -> Response:
+    shown = readable_repo_page(request)
+    user, caller = request.user, request.caller
+    wanted = RepoFilter(kind=RepoKind.MODEL, visible_to=visibility(caller), limit=50)
+    bases = [repo for repo in request.hub.repos.page(wanted) if _is_base(repo)]
+    owners = [
+        user.name,
+        *(
+            item.organization.name
+            for item in caller.memberships
+            if may_create_in(caller, item.organization.id)
+        ),
+    ]
+    given = {
+        "to": f"{user.name}/{shown.repo.name}-model",
+        "base": bases[0].full_name if bases else "",
+        "method": "full",
+        "text": "",
+        "label": "",
+        "epochs": "",
+        "repair": "",
+        "private": "1" if shown.repo.private else "",
+        **values.pop("given", {}),
+    }
+    return show(
+        request,
+        "fly.html",
+        status,
+        tab="card",
+        shown=shown,
+        repo=shown.repo,
+        bases=bases,
+        owners=owners,
+        methods=METHODS,
+        given=given,
+        **{"plan": None, "problem": "", **values},
+    )
+
+
+def _is_base(repo: Any) -> bool:
+    """An encoder to start from: a model in transformers' form that is not itself a flight's result."""
+    is_flown = "wingman" in repo.facts.tags and repo.facts.pipeline_tag == "text-classification"
+    return repo.facts.library_name in ("transformers", "sentence-transformers") and not is_flown
+
+
+async def fly(request: PageRequest) -> Response:
+    """First the dry run, whose findings are shown; then, asked again, the flight itself."""
+    given = {
+        name: request.field(name).strip()
+        for name in ("to", "base", "method", "text", "label", "epochs", "repair", "private")
+    }
+    try:
+        shown = await run_in_threadpool(readable_repo_page, request)
+        order = _order(shown.repo.full_name, given, request.local_base)
+        if request.field("action") == "fly":
+            queued = await request.hub.flight_worker.queue(request.caller, order)
+            return go_to(f"/flights/{segment_quote(queued.id)}")
+        plan = await request.hub.flight_worker.plan(request.caller, order)
+        return await run_in_threadpool(lambda: _fly_page(request, given=given, plan=plan))
+    except HubError as error:
+        message = str(error)
+        return await run_in_threadpool(lambda: _fly_page(request, status=400, given=given, problem=message))
+
+
+def _order(data: str, given: Mapping[str, str], endpoint: str) -> FlightOrder:
+    """Raises `Invalid`."""
+    columns = {role: given[role] for role in ("text", "label") if given[role]}
+    document: dict[str, Any] = {
+        "data": data,
+        "method": given["method"],
+        "to": given["to"],
+        "base": given["base"],
+        "private": bool(given["private"]),
+        "repair": bool(given["repair"]),
+    }
+    document |= {"columns": columns} if columns else {}
+    document |= {"epochs": _number(given["epochs"])} if given["epochs"] else {}
+    return read_order(document, endpoint=endpoint)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # which `read_order` refuses, with a message about the field
+
+
+routes: list[Route] = [
+    page("/flights", flights),
+    page("/flights/compare", compare),
+    async_page("/flights/{id}/live", live),
+    async_page("/flights/{id}/stop", stop, "POST"),
+    async_page("/flights/{id}/resume", resume, "POST"),
+    async_page("/flights/{id}/delete", delete, "POST"),
+    page("/flights/{id}", flight),
+]
+repo_routes: list[Route] = [
+    page(f"{_DATASET}/fly", fly_form),
+    async_page(f"{_DATASET}/fly", fly, "POST"),
+]

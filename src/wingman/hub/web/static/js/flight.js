@@ -1,0 +1,24 @@
+// A flight's page while it flies: the server draws the part that changes and sends it whenever there is news.
+
+const box = document.querySelector("[data-live]");
+const source = new EventSource(box.dataset.live);
+
+source.addEventListener("part", (event) => {
+  const log = box.querySelector(".log");
+  const wasAtEnd = !log || log.scrollTop + log.clientHeight >= log.scrollHeight - 30;
+  const top = log?.scrollTop ?? 0;
+  const hadFocus = log !== null && document.activeElement === log;
+  // Drawn by our own templates, where everything is escaped; a strict policy keeps scripts out besides.
+  box.innerHTML = JSON.parse(event.data);
+  const fresh = box.querySelector(".log");
+  if (fresh) {
+    fresh.scrollTop = wasAtEnd ? fresh.scrollHeight : top;
+    if (hadFocus) fresh.focus();
+  }
+});
+
+source.addEventListener("end", () => {
+  source.close();
+  // The evaluation, the plots and the buttons belong to a flight that has ended.
+  location.reload();
+});
