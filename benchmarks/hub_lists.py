@@ -2,13 +2,15 @@
 
 Fills one database to several sizes, starts a real `wingman up` on it, and prints the median time of each
 request with its ratio to `GET /healthz` in the same run (the cost of an empty request), and how the ratio
-grows with the number of repositories.
+grows with the number of repositories. Then requests per second over 8 connections, where `wrk` is installed.
 
     python benchmarks/hub_lists.py --sizes 1000,10000,100000
 """
 
 import argparse
 import random
+import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -43,6 +45,9 @@ REQUESTS = {
     "one owner": "/api/models?author=owner7&limit=30",
     "one repository": "/api/models/owner7/{name}?expand=likes&expand=tags",
 }
+
+
+UNDER_LOAD = ("an empty request", "first page, trending, 30", "search, frequent word", "one repository")
 
 
 def rows(first: int, last: int, owners: list[int], moment) -> Iterator[tuple[dict, list[dict]]]:
@@ -95,8 +100,8 @@ def fill(settings: Settings, first: int, last: int) -> None:
     engine.dispose()
 
 
-def measure(home: Path, rounds: int) -> dict[str, float]:
-    """Median seconds of each request, taken in turns so that noise falls on all alike."""
+def measure(home: Path, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Median seconds of each request, taken in turns so that noise falls on all alike; and requests per second."""
     command = [sys.executable, "-m", "wingman.cli", "up", "--home", str(home), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
@@ -116,10 +121,19 @@ def measure(home: Path, rounds: int) -> dict[str, float]:
                 with urllib.request.urlopen(url + path.format(name=name)) as response:
                     response.read()
                 times[title].append(time.perf_counter() - started)
+        rates = {title: requests_per_second(url + REQUESTS[title].format(name=name)) for title in UNDER_LOAD}
     finally:
         process.terminate()
         process.wait()
-    return {title: statistics.median(taken[1:]) for title, taken in times.items()}
+    return {title: statistics.median(taken[1:]) for title, taken in times.items()}, rates
+
+
+def requests_per_second(url: str) -> float:
+    """What `wrk` gets through in three seconds over 8 connections; nothing where it is not installed."""
+    if shutil.which("wrk") is None:
+        return 0.0
+    done = subprocess.run(["wrk", "-t1", "-c8", "-d3s", url], capture_output=True, text=True, check=True)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
 
 
 def main() -> None:
@@ -131,12 +145,15 @@ def main() -> None:
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
     results: list[dict[str, float]] = []
+    rates: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         settings = load_settings({"home": home}, environ={})
         for before, size in zip([0, *sizes], sizes, strict=False):
             fill(settings, before, size)
-            results.append(measure(home, options.rounds))
+            medians, throughput = measure(home, options.rounds)
+            results.append(medians)
+            rates.append(throughput)
     header = "".join(f"{f'{size:,} repos':>26}" for size in sizes)
     print(f"{'request':<28}{header}{'growth':>10}")
     for title in REQUESTS:
@@ -146,6 +163,15 @@ def main() -> None:
             ratios.append(ratio)
             cells.append(f"{result[title] * 1000:>12.2f} ms  {ratio:>7.1f} x")
         print(f"{title:<28}{''.join(f'{cell:>26}' for cell in cells)}{ratios[-1] / ratios[0]:>9.1f}x")
+    print(
+        f"\n{'requests per second, 8 connections':<40}"
+        + "".join(f"{f'{size:,} repos':>24}" for size in sizes)
+    )
+    for title in UNDER_LOAD:
+        cells = [
+            f"{rate[title]:>8.0f}  {rate[title] / (rate['an empty request'] or 1):>6.2f} x" for rate in rates
+        ]
+        print(f"{title:<40}{''.join(f'{cell:>24}' for cell in cells)}")
 
 
 if __name__ == "__main__":
