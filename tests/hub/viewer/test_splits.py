@@ -43,12 +43,18 @@ LAYOUTS: dict[str, tuple[str, list[str]]] = {
     "folders": ("", ["train/a.csv", "train/b.csv", "validation/c.csv"]),
     "folders before names": ("", ["train/test.csv", "test/train.csv"]),
     "a folder with a number": ("", ["2024-train/part.csv", "2024-test/part.csv"]),
-    "numbered shards": ("", ["data/train-00000-of-00002.csv", "data/train-00001-of-00002.csv", "data/odd-00000-of-00001.csv"]),
+    "numbered shards": (
+        "",
+        ["data/train-00000-of-00002.csv", "data/train-00001-of-00002.csv", "data/odd-00000-of-00001.csv"],
+    ),
     "shards with hashes": ("", ["data/train-00000-of-00001-0123456789abcdef.csv", "data/extra.csv"]),
     "shards outside data": ("", ["train-00000-of-00002.csv", "train-00001-of-00002.csv"]),
     "hidden files": ("", ["train.csv", ".cache/test.csv", "__old/validation.csv"]),
     "in capitals": ("", ["Train.csv", "TEST.csv"]),
-    "splits by the card": (CARD_BY_SPLIT, ["en/x.csv", "en/deep/y.csv", "fr/a1.csv", "fr/a2.csv", "fr/b.csv", "fr/c.csv"]),
+    "splits by the card": (
+        CARD_BY_SPLIT,
+        ["en/x.csv", "en/deep/y.csv", "fr/a1.csv", "fr/a2.csv", "fr/b.csv", "fr/c.csv"],
+    ),
     "folders by the card": (CARD_WITH_FOLDERS, ["small/train.csv", "small/test.csv", "large/x.csv", "large/y/1.csv"]),
     "mixed kinds": ("", ["train.csv", "validation.csv", "test.csv", "notes.jsonl"]),
 }

@@ -18,6 +18,13 @@ class ReaderFailed(Exception):
     """The reader refused, or ended; the text is what it said."""
 
 
+class ReaderEnded(ReaderFailed):
+    """The process ended before it answered: a damaged file, no memory left, or the Hub is shutting down."""
+
+    def __init__(self) -> None:
+        super().__init__("The file made its reader stop. It may be damaged, or need more memory than there is.")
+
+
 class TableReader:
     """One question at a time. After `IDLE_S` without one the process leaves."""
 
@@ -28,7 +35,7 @@ class TableReader:
         self._leaving: threading.Timer | None = None
 
     def ask(self, question: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
-        """Raises `ReaderFailed`, `QueryTooSlow`."""
+        """Raises `ReaderFailed`, `ReaderEnded`, `QueryTooSlow`."""
         with self._lock:
             process = self._running()
             assert process.stdin is not None
@@ -40,25 +47,34 @@ class TableReader:
                 if not ready:
                     raise QueryTooSlow(timeout_s)
                 line = process.stdout.readline()
-            except (BrokenPipeError, QueryTooSlow):
+            except QueryTooSlow:
                 self._stop()
                 raise
+            except BrokenPipeError as error:
+                self._stop()
+                raise ReaderEnded from error
             finally:
                 self._leave_later()
             if not line:
                 self._stop()
-                raise ReaderFailed("The file made its reader stop. It may be damaged.")
+                raise ReaderEnded
         said = json.loads(line)
         if "error" in said:
             raise ReaderFailed(said["error"])
         return said["ok"]
 
     def close(self) -> None:
+        """End the process, and with it whatever question it is at."""
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
             self._stop()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()
+        if self._process is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "wingman.hub.viewer.worker", str(self._folder)]
             environment = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}

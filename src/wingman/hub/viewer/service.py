@@ -40,7 +40,7 @@ from wingman.hub.viewer.model import (
     ViewerBusy,
     ViewerNotInstalled,
 )
-from wingman.hub.viewer.process import ReaderFailed, TableReader
+from wingman.hub.viewer.process import ReaderEnded, ReaderFailed, TableReader
 from wingman.hub.viewer.splits import find_tables
 
 MAX_TABLE_BYTES = 50 * 10**9
@@ -176,9 +176,10 @@ class ViewerService:
         return RowsPage(tuple(tuple(row) for row in said["rows"]), said["num_found"])
 
     def close(self) -> None:
+        self._workers.shutdown(wait=False, cancel_futures=True)
         self._asking.close()
         self._preparing.close()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._workers.shutdown(wait=True)
 
     def _home(self, table: Table) -> Path:
         name = sha256(
@@ -208,6 +209,8 @@ class ViewerService:
             for number, part in enumerate(table.parts):
                 self._bring(repo, revision, part, table.format, making / f"{number:05d}.parquet")
             return self._preparing.ask({"do": "facts", "paths": _parquet_paths(making)}, timeout_s=PREPARE_S)
+        except ReaderEnded as error:
+            raise TableUnreadable(table.path, str(error)) from error
         except ReaderFailed as error:
             for file in making.iterdir():
                 file.unlink()
