@@ -10,7 +10,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = {"hub.txt": set(), "lab.txt": {"lab", "serve"}, "dev.txt": {"dev", "lab", "serve", "postgres"}}
+FILES = {
+    "hub.txt": {"viewer"},
+    "lab.txt": {"lab", "serve", "viewer"},
+    "dev.txt": {"dev", "lab", "serve", "viewer", "postgres"},
+}
 
 
 @pytest.mark.parametrize("name", FILES)
