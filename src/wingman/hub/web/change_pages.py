@@ -227,7 +227,8 @@ def _write_page(
 
 
 def _card_beginning(repo: Repo) -> str:
-    return f"---\nlicense: other\n---\n\n# {repo.name}\n\nWhat it is, where it comes from, what it is good for, and what not.\n"
+    hint = "What it is, where it comes from, what it is good for, and what not."
+    return f"---\nlicense: other\n---\n\n# {repo.name}\n\n{hint}\n"
 
 
 def write(request: PageRequest) -> Response:

@@ -1,7 +1,7 @@
 """Counts that pages may show a little late: worked out once, kept for a while, renewed in the background.
 
 Counting facets over a hundred thousand repositories takes longer than a page may; people do not mind a number
-that is half a minute old. A value is never shared between callers who may see different things: that is part of the key.
+that is half a minute old. Callers who may see different things never share a value: what they see is part of the key.
 """
 
 import threading

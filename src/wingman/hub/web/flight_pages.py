@@ -18,7 +18,7 @@ from wingman.hub.flights.model import EventKind, Flight, FlightNumber, FlightOrd
 from wingman.hub.flights.orders import METHODS, read_order
 from wingman.hub.flights.service import is_own
 from wingman.hub.http.paging import cursor_in
-from wingman.hub.repos.model import RepoKind
+from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.store import RepoFilter
 from wingman.hub.web.charts import line_chart, shade
 from wingman.hub.web.page import PageRequest, async_page, go_to, page, show, show_part
@@ -125,6 +125,7 @@ def _steps(found: Flight) -> list[dict[str, Any]]:
             if name not in seen and name != "compare" and not found.status.has_ended
         ),
     ]
+    names.sort(key=lambda name: KNOWN_STEPS.index(name) if name in KNOWN_STEPS else len(KNOWN_STEPS))
     current = found.step.name if found.step else ""
     rows = []
     for name in names:
@@ -348,10 +349,10 @@ def _fly_page(request: PageRequest, *, status: int = 200, **values: Any) -> Resp
     )
 
 
-def _is_base(repo: Any) -> bool:
-    """An encoder to start from: a model in transformers' form that is not itself a flight's result."""
-    is_flown = "wingman" in repo.facts.tags and repo.facts.pipeline_tag == "text-classification"
-    return repo.facts.library_name in ("transformers", "sentence-transformers") and not is_flown
+def _is_base(repo: Repo) -> bool:
+    """An encoder to start from: in transformers' form, and not itself made for one task."""
+    is_open = repo.facts.pipeline_tag in (None, "feature-extraction", "fill-mask", "sentence-similarity")
+    return is_open and repo.facts.library_name in ("transformers", "sentence-transformers")
 
 
 async def fly(request: PageRequest) -> Response:

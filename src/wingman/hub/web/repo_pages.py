@@ -22,6 +22,7 @@ from wingman.hub.web.viewing import MAX_TEXT_BYTES, rendered_card
 
 PLAIN, PREFIXED = "/{namespace}/{name}", "/{kind:web_kind}/{namespace}/{name}"
 _MAX_COMPARED_TAGS = 20
+MAX_PLOTS = 12
 _TRY_TASKS = ("text-classification",)
 
 
@@ -88,12 +89,14 @@ def overview(request: PageRequest) -> Response:
 def overview_values(request: PageRequest, shown: RepoPage, **more: Any) -> dict[str, Any]:
     repo = shown.repo
     is_asked = repo.kind is RepoKind.MODEL and repo.facts.pipeline_tag in _TRY_TASKS and shown.is_readable
+    card = card_of(request, repo) if shown.is_readable else None
+    plots = _plots(request, repo) if shown.is_readable and repo.kind is RepoKind.MODEL else []
     return {
         "shown": shown,
         "repo": repo,
-        "card": card_of(request, repo) if shown.is_readable else None,
+        "card": card,
         "results": parse_results(repo.facts.card),
-        "plots": _plots(request, repo) if shown.is_readable and repo.kind is RepoKind.MODEL else [],
+        "plots": [path for path in plots if card is None or f"/{path}" not in card.html],
         "snippets": snippets_for(repo, request.base),
         "can_be_asked": is_asked,
         "example": example_input(repo.facts.pipeline_tag),
@@ -128,7 +131,7 @@ def _plots(request: PageRequest, repo: Repo) -> list[str]:
         _, entries = request.hub.contents.tree(repo, repo.head, "evaluation")
     except (EntryMissing, RevisionMissing):
         return []
-    return [entry.path for entry in entries if entry.path.endswith(".svg")][:12]
+    return [entry.path for entry in entries if entry.path.endswith(".svg")][:MAX_PLOTS]
 
 
 async def ask(request: PageRequest) -> Response:
