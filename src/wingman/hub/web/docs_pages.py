@@ -15,7 +15,10 @@ from wingman.hub.web.page import PageRequest, page, show
 _DESIGN_COLOURS = tuple(
     "paper surface sunken line line-strong ink ink-2 ink-3 link accent signal good warn bad "
     "series-1 series-2 series-3".split()
-)class DocsPageMissing(NotFound):
+)
+
+
+class DocsPageMissing(NotFound):
     """The handbook has no such page."""
 
     def __init__(self, name: str) -> None:
