@@ -31,7 +31,9 @@ def count_parameters(header: Mapping[str, Any]) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     for name, tensor in header.items():
-        if name != "__metadata__" and isinstance(tensor, dict) and isinstance(tensor.get("shape"), list):
+        shape = tensor.get("shape") if name != "__metadata__" and isinstance(tensor, dict) else None
+        # Headers come from strangers: what is no list of sizes counts nothing.
+        if isinstance(shape, list) and all(type(size) is int and 0 <= size < 1 << 63 for size in shape[:64]):
             dtype = str(tensor.get("dtype"))
-            counts[dtype] = counts.get(dtype, 0) + math.prod(tensor["shape"])
+            counts[dtype] = counts.get(dtype, 0) + math.prod(shape[:64])
     return counts
