@@ -35,7 +35,7 @@ from pathlib import Path
 import httptools
 import psutil
 
-WORDS = "the a film plot story of and is was it that very not good bad dull bright slow quick moving funny sad".split()  # noqa: SIM905
+WORDS = "the a film plot story of and is was it that very not good bad dull bright slow quick moving funny sad".split()
 NUM_SENTENCES = 512
 HUB_MODEL = "bench/classifier"
 HUB_TOKEN = "hf_benchmark"

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertTokenize
 
 from wingman.lab.export import quantize_int8
 
-WORDS = "a the film plot was is not very good bad dull bright slow quick funny sad and but so it".split()  # noqa: SIM905
+WORDS = "a the film plot was is not very good bad dull bright slow quick funny sad and but so it".split()
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 MAX_LENGTH = 48
 
