@@ -20,6 +20,7 @@ TAIL_LINES = 20
 INTERRUPT_PATIENCE_S = 15.0
 """How long it may take to end in order (finish the batch, tell the Hub) before it is ended by force."""
 TERMINATE_PATIENCE_S = 5.0
+_LOOK_EVERY_S = 1.0
 _PASSED_ON = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH", "OMP_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY",
@@ -102,7 +103,12 @@ class FlightProcess:
     async def _follow(self, process: asyncio.subprocess.Process) -> int:
         assert process.stdout is not None
         assert process.stderr is not None
-        await asyncio.gather(self._keep_output(process.stdout), self._keep_log(process.stderr))
+        reading = asyncio.gather(self._keep_output(process.stdout), self._keep_log(process.stderr))
+        while not reading.done():
+            await asyncio.wait([reading], timeout=_LOOK_EVERY_S)
+            if process.returncode is not None and not reading.done():
+                # Its own children hold the pipes: nothing of a flight outlives it.
+                send_to_group(process.pid, signal.SIGKILL)
         return await process.wait()
 
     async def _keep_output(self, stream: asyncio.StreamReader) -> None:
@@ -136,7 +142,11 @@ def is_flying(pid: int, flight_id: str) -> bool:
     """Whether this process still is the one that flies this flight, and not another one that got its number."""
     try:
         listed = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, timeout=10, check=False
+            ["ps", "-ww", "-o", "args=", "-p", str(pid)],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False

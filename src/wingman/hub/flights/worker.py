@@ -262,7 +262,11 @@ class FlightWorker:
                     f"The flight {flight_id!r} was started in a terminal on {flight.host}; "
                     "the same command there goes on."
                 )
-            if not flight.may_resume or tx.flights.supervision(flight.number) is not None:
+            if flight.may_resume and tx.flights.supervision(flight.number) is not None:
+                raise WrongFlightState(
+                    f"The flight {flight_id!r} is just ending. Try again in a few seconds."
+                )
+            if not flight.may_resume:
                 raise WrongFlightState(
                     f"The flight {flight_id!r} is {flight.status}; only one that failed or was stopped can be resumed."
                 )
