@@ -329,5 +329,7 @@ _ARTEFACTS = {
 
 
 def _send_artefacts(relay: Relay | None, run: Run, step: str) -> None:
-    for name in _ARTEFACTS.get(step, ()) if relay is not None else ():
+    if relay is None:
+        return
+    for name in _ARTEFACTS.get(step, ()):
         relay.send_file(Path(name).name, run.path(name))

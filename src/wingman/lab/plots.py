@@ -41,7 +41,7 @@ def plot_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], pa
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     ticks = range(size)
-    small = {"fontsize": 9 if size <= _MANY else 5}
+    small: dict[str, Any] = {"fontsize": 9 if size <= _MANY else 5}
     axes.set_xticks(
         ticks,
         [_shorten(name) for name in labels],

@@ -51,7 +51,9 @@ def _read_snapshot(folder: Path, source: str, commit: str) -> Table:
         splits = datasets.load_dataset(str(folder))
     except (DatasetsError, ValueError, FileNotFoundError) as error:
         raise DataError(f"The dataset {source} cannot be loaded: {error}") from error
-    frames, places, names = [], [], []
+    frames: list[pd.DataFrame] = []
+    places: list[str] = []
+    names: list[str] = []
     label_names: dict[str, list[str]] = {}
     for name, part in splits.items():
         split = {"validation": "validation", "valid": "validation", "dev": "validation"}.get(name, name)

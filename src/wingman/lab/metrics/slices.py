@@ -34,7 +34,7 @@ def worst_slices(
     for low, high in itertools.pairwise(edges):
         inside = (lengths >= low) & ((lengths < high) if high < edges[-1] else (lengths <= high))
         named.append((f"{int(low)} to {int(high)} words", inside))
-    slices = []
+    slices: list[dict[str, Any]] = []
     for name, mask in named:
         rows = int(mask.sum())
         if rows < MIN_ROWS:

@@ -34,7 +34,7 @@ def card(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
         if section
     )
     text = f"---\n{metadata.to_yaml()}\n---\n\n{body}\n"
-    parsed = ModelCard(text, ignore_metadata_errors=False)
+    parsed: Any = ModelCard(text, ignore_metadata_errors=False)
     assert parsed.data.eval_results, "the card's metadata lost its results"
     shutil.rmtree(run.path("card"), ignore_errors=True)
     write_atomically(run.path("card", "README.md"), text)

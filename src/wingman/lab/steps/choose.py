@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,15 @@ from wingman.lab.data.split import count_rows
 from wingman.lab.errors import BaseModelError, DataError, HubError
 from wingman.lab.estimate import Estimate, check_resources, estimate_flight
 from wingman.lab.hub import Hub, check_target, chosen_endpoint, connect
-from wingman.lab.recipe import BaseChoice, DataChoice, Recipe, Training, default_training, installed_versions
+from wingman.lab.recipe import (
+    BaseChoice,
+    DataChoice,
+    Export,
+    Recipe,
+    Training,
+    default_training,
+    installed_versions,
+)
 from wingman.lab.request import Request
 from wingman.lab.tasks import find_task
 from wingman.lab.tasks.model import Examples, Task
@@ -60,7 +69,7 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
         training=training,
         to=_choose_target(request, hub, base),
         versions=installed_versions(),
-        **({"export": recipe.export} if recipe else {}),
+        export=recipe.export if recipe else Export(),
     )
     if recipe is not None:
         findings += _differences(recipe, pinned)
@@ -200,7 +209,7 @@ def _choose_training(request: Request, base: BaseModel, examples: Examples, leng
         raise BaseModelError(
             f"{base.id} reads at most {base.max_positions} tokens; --max-length {training.max_length} is too much."
         )
-    given = {
+    given: dict[str, Any] = {
         "epochs": request.epochs,
         "learning_rate": request.learning_rate,
         "batch_rows": request.batch_rows,

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 import transformers
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -31,7 +31,7 @@ class TokenBudgetTrainer(Trainer):
         if self.batches is None:
             return super().get_train_dataloader()
         loader: DataLoader = DataLoader(
-            self.train_dataset,
+            cast(Dataset, self.train_dataset),
             batch_sampler=self.batches,
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
@@ -69,11 +69,9 @@ def make_arguments(
     training: Training, folder: Path, *, headline: str, num_steps_per_epoch: int
 ) -> TrainingArguments:
     """The arguments of a flight. Checkpoints and validation once an epoch, or every 1,000 steps of a long one."""
-    by_step = num_steps_per_epoch > 1000
-    rhythm = {
-        "eval_strategy": "steps" if by_step else "epoch",
-        "save_strategy": "steps" if by_step else "epoch",
-    }
+    rhythm: dict[str, Any] = {"eval_strategy": "epoch", "save_strategy": "epoch"}
+    if num_steps_per_epoch > 1000:
+        rhythm = {"eval_strategy": "steps", "save_strategy": "steps", "eval_steps": 1000, "save_steps": 1000}
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.epochs,
@@ -87,7 +85,6 @@ def make_arguments(
         seed=training.seed,
         data_seed=training.seed,
         **rhythm,
-        **({"eval_steps": 1000, "save_steps": 1000} if by_step else {}),
         load_best_model_at_end=True,
         metric_for_best_model=f"eval_{headline}",
         greater_is_better=True,
@@ -173,7 +170,7 @@ def build_trainer(
     transformers.set_seed(seed)
     if isinstance(validation_rows, EncodedRows):
         validation_rows = validation_rows.take(np.argsort(validation_rows.lengths, kind="stable").tolist())
-    trainer = with_token_budget(trainer_class)(
+    trainer: Any = with_token_budget(trainer_class)(
         model=model,
         args=arguments,
         train_dataset=train_rows,
