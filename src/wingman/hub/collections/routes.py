@@ -1,6 +1,6 @@
 """Collections over HTTP. Source: reference of the wire contract, section 11."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -9,27 +9,26 @@ from wingman.hub.collections.model import Collection, FilledCollection, Item, It
 from wingman.hub.collections.service import CollectionQuery, NewItem
 from wingman.hub.errors import Invalid
 from wingman.hub.http.dates import iso
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.fields import optional
+from wingman.hub.http.paging import next_link, pair_cursor
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.ids import wire_id
 from wingman.hub.repos.wire import list_json
 
 MAX_PAGE = 100
-_Value = TypeVar("_Value")
 ITEMS_IN_LISTS = 4
 """Rows of a list show this many; the collection itself shows all."""
 
 
 def list_collections(request: HubRequest) -> Response:
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
-    cursor = cursor_in(request)
     query = CollectionQuery(
         owners=tuple(request.many("owner")),
         items=tuple(request.many("item")),
         search=request.query_params.get("q") or "",
         sort=request.query_params.get("sort") or "lastModified",
         limit=limit + 1,
-        after=(cursor[0], cursor[1]) if cursor else None,
+        after=pair_cursor(request, int),
     )
     found = request.hub.collections.list(request.caller, query)
     headers = {}
@@ -48,7 +47,7 @@ def create(request: HubRequest) -> Response:
     created = request.hub.collections.create(
         request.caller,
         title=title,
-        namespace=body.get("namespace"),
+        namespace=optional(body, "namespace", str),
         description=str(body.get("description") or ""),
         private=bool(body.get("private")),
         item=_new_item(body) if body.get("item") else None,
@@ -66,11 +65,11 @@ def update(request: HubRequest) -> Response:
     changed = request.hub.collections.update(
         request.caller,
         _slug(request),
-        title=_optional(body, "title", str),
-        description=_optional(body, "description", str),
-        private=_optional(body, "private", bool),
-        theme=_optional(body, "theme", str),
-        position=_optional(body, "position", int),
+        title=optional(body, "title", str),
+        description=optional(body, "description", str),
+        private=optional(body, "private", bool),
+        theme=optional(body, "theme", str),
+        position=optional(body, "position", int),
     )
     return JSONResponse({"success": True, "data": _collection_json(changed, base_url=request.base)})
 
@@ -91,8 +90,8 @@ def update_item(request: HubRequest) -> Response:
         request.caller,
         _slug(request),
         request.segment("item_id"),
-        note=_optional(body, "note", str),
-        position=_optional(body, "position", int),
+        note=optional(body, "note", str),
+        position=optional(body, "position", int),
     )
     return JSONResponse({"success": True})
 
@@ -163,13 +162,6 @@ def _new_item(body: dict[str, Any]) -> NewItem:
         known = ", ".join(ItemKind)
         raise Invalid(f"A collection here holds {known}; {item.get('type')!r} was given.") from error
     return NewItem(kind, item["id"], str(body.get("note") or ""))
-
-
-def _optional(body: dict[str, Any], name: str, kind: type[_Value]) -> _Value | None:
-    value = body.get(name)
-    if value is not None and not isinstance(value, kind):
-        raise Invalid(f"{name} is {value!r}; it must be of type {kind.__name__}.")
-    return value
 
 
 def _slug(request: HubRequest) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,8 +24,10 @@ from wingman.hub.git.attributes import Attributes, parse_attributes
 from wingman.hub.git.ignoring import IgnoreRules
 from wingman.hub.git.revisions import RevisionMissing
 from wingman.hub.git.trees import check_path
+from wingman.hub.http.fields import optional
 from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
+from wingman.hub.json_text import load_json, whole_number
 from wingman.hub.repos.card import card_problems
 from wingman.hub.repos.model import Repo, RepoKind
 
@@ -36,11 +37,8 @@ MAX_PREUPLOAD_FILES = 1000
 
 def validate_yaml(request: HubRequest) -> Response:
     body = request.json_object
-    kind = (
-        RepoKind(body.get("repoType") or "model")
-        if body.get("repoType") in {*RepoKind, None}
-        else RepoKind.MODEL
-    )
+    asked = body.get("repoType")
+    kind = RepoKind(asked) if asked in list(RepoKind) else RepoKind.MODEL
     errors, warnings = card_problems(str(body.get("content", "")), kind)
     if request.headers.get("accept") == "text/plain":
         lines = [*(f"- Error: {text}" for text in errors), *(f"- Warning: {text}" for text in warnings)]
@@ -62,6 +60,8 @@ def preupload(request: HubRequest) -> Response:
     files = body.get("files") or []
     if not isinstance(files, list) or len(files) > MAX_PREUPLOAD_FILES:
         raise Invalid(f"files must be a list of at most {MAX_PREUPLOAD_FILES}.")
+    if not all(isinstance(item, dict) for item in files):
+        raise Invalid("Each of the files must be an object with its path, size and sample.")
     contents = request.hub.contents
     try:
         _, entries = contents.paths(repo, revision, [str(item.get("path", "")) for item in files])
@@ -77,7 +77,7 @@ def preupload(request: HubRequest) -> Response:
     for item in files:
         path = str(item.get("path", ""))
         entry = known.get(path)
-        large = is_large(path, int(item.get("size") or 0), _sample(item), attributes)
+        large = is_large(path, optional(item, "size", int) or 0, _sample(item), attributes)
         answers.append(
             {
                 "path": path,
@@ -98,7 +98,7 @@ def _attributes(request: HubRequest, repo: Repo, revision: str, body: Mapping[st
 def _sample(item: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(item.get("sample") or "")
-    except (binascii.Error, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise Invalid(f"The sample of {item.get('path')!r} is not base64.") from error
 
 
@@ -136,8 +136,10 @@ def parse_commit_body(body: bytes) -> CommitRequest:
     operations: list[Operation] = []
     for number, line in _lines(body):
         try:
-            item = json.loads(line)
+            item = load_json(line, parse_int=whole_number)
             key, value = item["key"], item["value"]
+            if not isinstance(value, dict):
+                raise TypeError("its value must be an object")
             if key == "header":
                 header = value
             else:
@@ -154,7 +156,7 @@ def parse_commit_body(body: bytes) -> CommitRequest:
     return CommitRequest(
         summary=summary,
         description=str(header.get("description") or ""),
-        parent_commit=header.get("parentCommit") or None,
+        parent_commit=optional(header, "parentCommit", str) or None,
         operations=tuple(operations),
     )
 
@@ -184,7 +186,7 @@ def _operation(key: str, value: Mapping[str, Any]) -> Operation:
         case "deletedEntry":
             return DeleteFolder(path) if path.endswith("/") else DeleteFile(path)
         case "copyFile":
-            return CopyFile(path, str(value["srcPath"]), value.get("srcRevision"))
+            return CopyFile(path, str(value["srcPath"]), optional(value, "srcRevision", str))
     raise Invalid(
         f"A commit cannot do {key!r}; it knows file, lfsFile, deletedFile, deletedFolder and copyFile."
     )
@@ -208,7 +210,7 @@ def create_branch(request: HubRequest) -> Response:
         request.caller,
         repo_in(request),
         request.segment("ref"),
-        starting_point=body.get("startingPoint"),
+        starting_point=optional(body, "startingPoint", str),
         overwrite=bool(body.get("overwrite")),
     )
     return JSONResponse({}, 201)
@@ -225,7 +227,11 @@ def create_tag(request: HubRequest) -> Response:
     if not isinstance(name, str):
         raise Invalid("The request body needs a text 'tag'.")
     request.hub.commits.create_tag(
-        request.caller, repo_in(request), name, revision=request.segment("ref"), message=body.get("message")
+        request.caller,
+        repo_in(request),
+        name,
+        revision=request.segment("ref"),
+        message=optional(body, "message", str),
     )
     return JSONResponse({}, 201)
 
@@ -237,7 +243,10 @@ def delete_tag(request: HubRequest) -> Response:
 
 def squash(request: HubRequest) -> Response:
     request.hub.commits.squash(
-        request.caller, repo_in(request), request.segment("ref"), message=request.json_object.get("message")
+        request.caller,
+        repo_in(request),
+        request.segment("ref"),
+        message=optional(request.json_object, "message", str),
     )
     return JSONResponse({})
 

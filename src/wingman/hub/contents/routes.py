@@ -11,7 +11,7 @@ from wingman.hub.contents.model import Entry, OpenedFile
 from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.git.store import Ref
 from wingman.hub.http.dates import iso
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.paging import next_link, number_cursor
 from wingman.hub.http.ranges import parse_range
 from wingman.hub.http.repos import API_REPO, content_repo_in, repo_in
 from wingman.hub.http.requests import HubRequest, route
@@ -28,7 +28,7 @@ def tree(request: HubRequest) -> Response:
     expand = request.flag("expand")
     page_size = _EXPANDED_PAGE if expand else _PLAIN_PAGE
     limit = request.number("limit", page_size, low=1, high=page_size)
-    start = cursor_in(request) or 0
+    start = max(0, number_cursor(request) or 0)
     commit, entries = request.hub.contents.tree(repo, revision, path, recursive=request.flag("recursive"))
     page = entries[start : start + limit]
     if expand:
@@ -53,6 +53,8 @@ def _paths_asked(request: HubRequest) -> tuple[list[str], bool]:
     if "json" in request.headers.get("content-type", ""):
         body = request.json_object
         paths, expand = body.get("paths") or [], bool(body.get("expand"))
+        if not isinstance(paths, list | str):
+            raise Invalid("'paths' must be a list of paths.")
     else:
         form = request.form_fields
         paths = [value for name in ("paths", "paths[]") for value in form.get(name, [])]
@@ -148,7 +150,9 @@ def compare(request: HubRequest) -> Response:
 def resolve(request: HubRequest) -> Response:
     repo = content_repo_in(request)
     file = request.hub.contents.open(repo, request.segment("revision"), request.segment("path"))
-    if request.method == "GET" and request.headers.get("range") in (None, "bytes=0-"):
+    # A picture that a browser draws in a page was not downloaded by anybody.
+    is_drawn = request.headers.get("sec-fetch-dest") == "image"
+    if request.method == "GET" and request.headers.get("range") in (None, "bytes=0-") and not is_drawn:
         request.hub.downloads.count(repo)
     return file_response(request, repo, file)
 

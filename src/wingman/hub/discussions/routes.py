@@ -140,7 +140,7 @@ def _text(body: dict[str, Any], name: str) -> str:
     return value
 
 
-_ONE = f"{API_REPO}/discussions/{{num:int}}"
+_ONE = f"{API_REPO}/discussions/{{num:number}}"
 
 routes: list[Route] = [
     route(f"{API_REPO}/discussions", list_discussions),

@@ -25,7 +25,7 @@ from wingman.hub.flights.wire import (
     metrics_json,
     state_json,
 )
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.paging import next_link, number_cursor
 from wingman.hub.http.requests import HubRequest, read_body, route, streaming_route
 from wingman.hub.repos.model import RepoKind
 
@@ -83,14 +83,14 @@ def get_file(request: HubRequest) -> Response:
 def page(request: HubRequest) -> Response:
     limit = request.number("limit", 50, low=1, high=MAX_PAGE)
     repo = request.query_params.get("repo")
-    cursor = cursor_in(request)
+    cursor = number_cursor(request)
     found = request.hub.flights.page(
         request.caller,
         owner=request.query_params.get("owner"),
         repo=request.hub.repos.find(request.caller, RepoKind.MODEL, repo) if repo else None,
         data=request.query_params.get("data"),
         statuses=tuple(_status(name) for name in request.many("status")),
-        after=None if cursor is None else FlightNumber(int(cursor)),
+        after=None if cursor is None else FlightNumber(cursor),
         limit=limit + 1,
     )
     shown = found[:limit]

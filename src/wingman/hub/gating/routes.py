@@ -8,7 +8,8 @@ from starlette.routing import Route
 from wingman.hub.errors import Invalid
 from wingman.hub.gating.model import AccessRequest, AccessStatus
 from wingman.hub.http.dates import iso
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.fields import optional
+from wingman.hub.http.paging import next_link, number_cursor
 from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.ids import number_of, wire_id
@@ -29,7 +30,7 @@ def list_requests(request: HubRequest) -> Response:
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
     status = _status(request.segment("status"))
     found = request.hub.access_requests.list(
-        request.caller, repo_in(request), status, after=cursor_in(request), limit=limit + 1
+        request.caller, repo_in(request), status, after=number_cursor(request), limit=limit + 1
     )
     headers = next_link(request, found[limit - 1].id) if len(found) > limit else {}
     rows = [_request_json(item, base_url=request.base) for item in found[:limit]]
@@ -45,7 +46,7 @@ def handle(request: HubRequest) -> Response:
         request.caller,
         repo_in(request),
         _status(body.get("status")),
-        user_name=body.get("user") or None,
+        user_name=optional(body, "user", str) or None,
         request_id=number_of(str(request_id)),
         rejection_reason=str(body.get("rejectionReason") or ""),
     )

@@ -1,4 +1,4 @@
-"""Path parameters with a meaning: the plural of a repository kind, and the web prefix of one."""
+"""Path parameters with a meaning: the plural of a repository kind, the web prefix of one, a number."""
 
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -23,5 +23,18 @@ class WebKindConvertor(RepoKindConvertor):
     regex = "datasets|spaces"
 
 
+class NumberConvertor(Convertor[int]):
+    """A number that every database has room for; longer ones lead nowhere."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", NumberConvertor())
 register_url_convertor("repo_kind", RepoKindConvertor())
 register_url_convertor("web_kind", WebKindConvertor())

@@ -4,7 +4,9 @@ import logging
 import re
 import time
 import uuid
+from urllib.parse import unquote_to_bytes
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 access_log = logging.getLogger("wingman.access")
@@ -51,7 +53,11 @@ class EdgeMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_marked)
+            if problem := _malformed(scope):
+                refusal = JSONResponse({"error": problem}, 400, {"X-Error-Message": problem})
+                await refusal(scope, receive, send_marked)
+            else:
+                await self._app(scope, receive, send_marked)
         finally:
             access_log.info(
                 "%s %s %d %d bytes %.1f ms %s",
@@ -62,6 +68,18 @@ class EdgeMiddleware:
                 (time.perf_counter() - started) * 1000,
                 request_id,
             )
+
+
+def _malformed(scope: Scope) -> str | None:
+    """What is wrong with an address that means nothing to any route: no name here is other than text without NUL."""
+    path, query = scope["path"], scope.get("query_string", b"")
+    try:
+        decoded = unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return "The address is not UTF-8."
+    if "\0" in decoded or b"%00" in query or b"\0" in query:
+        return "The address has a NUL character."
+    return None
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

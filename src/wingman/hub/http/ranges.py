@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wingman.hub.errors import RangeNotSatisfiable
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ in a worker thread, because stores block. This is the one place where that happe
 import base64
 import binascii
 import gzip
-import json
 import zlib
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -23,6 +22,7 @@ from wingman.hub.access.model import ANONYMOUS, Caller
 from wingman.hub.accounts.service import InvalidToken, SignedIn
 from wingman.hub.errors import HubError, Invalid, TooLarge
 from wingman.hub.http.errors import error_response
+from wingman.hub.json_text import load_json, whole_number
 
 if TYPE_CHECKING:
     from wingman.hub.app import Hub
@@ -82,8 +82,11 @@ class HubRequest(Request):
         return session.caller
 
     def segment(self, name: str) -> str:
-        """A path parameter, decoded once (routes match the encoded path, so `%2F` is not a separator)."""
-        return unquote(self.path_params[name], errors="surrogateescape")
+        """A path parameter, decoded once (routes match the encoded path, so `%2F` is not a separator).
+
+        It is text without NUL: `EdgeMiddleware` lets no other address in.
+        """
+        return unquote(self.path_params[name])
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A boolean query parameter in any of the clients' spellings. Raises `Invalid`."""
@@ -116,13 +119,17 @@ class HubRequest(Request):
         if not self.body_bytes:
             return {}
         try:
-            return json.loads(self.body_bytes)
+            if b"\\u0000" in self.body_bytes:
+                raise ValueError("it has a NUL character, which no text here may have")
+            return load_json(self.body_bytes, parse_int=whole_number)
         except ValueError as error:
             raise Invalid(f"The request body is not valid JSON: {error}") from error
 
     @cached_property
     def form_fields(self) -> dict[str, list[str]]:
-        """The body as a URL-encoded form: every value of every name."""
+        """The body as a URL-encoded form: every value of every name. Raises `Invalid`."""
+        if b"%00" in self.body_bytes or b"\0" in self.body_bytes:
+            raise Invalid("The form has a NUL character, which no text here may have.")
         return parse_qs(self.body_bytes.decode("utf-8", "replace"), keep_blank_values=True)
 
     @property

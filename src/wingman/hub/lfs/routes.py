@@ -3,6 +3,7 @@
 Links that an answer contains prove themselves: the Python client sends no credentials to them.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,9 +14,11 @@ from starlette.routing import Route
 from wingman.hub.access.model import Permission
 from wingman.hub.errors import Forbidden, HubError, Invalid, Unauthorized
 from wingman.hub.files.model import LargeFile
+from wingman.hub.git.pointers import SHA256
 from wingman.hub.http.dates import iso
 from wingman.hub.http.errors import answer_for
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.fields import optional
+from wingman.hub.http.paging import UnknownCursor, next_link, text_cursor
 from wingman.hub.http.ranges import parse_range
 from wingman.hub.http.repos import API_REPO, content_repo_in, repo_in
 from wingman.hub.http.requests import Endpoint, HubRequest, StreamingEndpoint, route, streaming_route
@@ -28,6 +31,7 @@ MAX_OBJECTS = 1000
 MAX_COPIES = 500
 _PAGE = 1000
 _LOCK_PAGE = 100
+_LOCK_ID = re.compile(r"[0-9]{1,18}\Z")
 
 
 # --- batch ----------------------------------------------------------------------------------------------
@@ -67,7 +71,7 @@ def _uploads(request: HubRequest, specs: list[ObjectSpec], body: dict[str, Any])
     revision = _revision(body)
     repo = repo_in(request, permission_to_upload(revision))
     plans = request.hub.lfs.plan_uploads(repo, specs)
-    offered = body.get("transfers") or ["basic"]
+    offered = optional(body, "transfers", list) or ["basic"]
     if "xet" in offered:
         transfer, actions = "xet", partial(_xet_actions, request, repo, revision or "None")
     elif "multipart" in offered and request.hub.lfs.wants_parts(specs):
@@ -229,8 +233,8 @@ def verify_locks(request: HubRequest) -> Response:
     """Which locks stand, ours and theirs; git-lfs asks before each push."""
     repo = repo_in(request, Permission.REPO_CONTENT_WRITE)
     body, user = request.json_object, request.caller.user
-    limit = body.get("limit") if isinstance(body.get("limit"), int) else 0
-    locks, more = _lock_page(request, repo, None, body.get("cursor"), min(limit or _LOCK_PAGE, _LOCK_PAGE))
+    limit = optional(body, "limit", int) or _LOCK_PAGE
+    locks, more = _lock_page(request, repo, None, body.get("cursor"), max(1, min(limit, _LOCK_PAGE)))
     assert user is not None, "who may write is somebody"
     ours = [_lock_json(lock) for lock in locks if lock.owner_id == user.id]
     theirs = [_lock_json(lock) for lock in locks if lock.owner_id != user.id]
@@ -263,7 +267,7 @@ def remove_lock(request: HubRequest) -> Response:
 
 
 def _lock_id(value: object) -> LockId:
-    if not str(value).isdecimal():
+    if not _LOCK_ID.match(str(value)):
         raise Invalid(f"{value!r} is not the id of a lock.")
     return LockId(int(str(value)))
 
@@ -282,7 +286,7 @@ def _lock_json(lock: Lock) -> dict[str, Any]:
 
 def list_files(request: HubRequest) -> Response:
     repo = content_repo_in(request)
-    files = request.hub.lfs.list_files(repo, after=cursor_in(request), limit=_PAGE + 1)
+    files = request.hub.lfs.list_files(repo, after=_sha256_in(text_cursor(request)), limit=_PAGE + 1)
     page = files[:_PAGE]
     places = request.hub.contents.places_of(repo, {item.file.sha256 for item in page})
     rows = []
@@ -295,6 +299,12 @@ def list_files(request: HubRequest) -> Response:
     return JSONResponse(rows, headers=headers)
 
 
+def _sha256_in(cursor: str | None) -> str | None:
+    if cursor is not None and not SHA256.match(cursor):
+        raise UnknownCursor
+    return cursor
+
+
 def duplicate_files(request: HubRequest) -> Response:
     """Let another repository have some of this one's files; the caller may read here and write there."""
     source = content_repo_in(request)
@@ -303,7 +313,8 @@ def duplicate_files(request: HubRequest) -> Response:
     files = body.get("files")
     if not isinstance(files, list) or len(files) > MAX_COPIES:
         raise Invalid(f"'files' must be a list of at most {MAX_COPIES} files.")
-    specs = [ObjectSpec.from_json({"oid": file.get("sha256"), "size": 0}).sha256 for file in files]
+    named = [file.get("sha256") if isinstance(file, dict) else None for file in files]
+    specs = [ObjectSpec.from_json({"oid": sha256, "size": 0}).sha256 for sha256 in named]
     missing = request.hub.lfs.copy(source, target, specs)
     failed = [{"sha256": sha256, "error": f"{source.full_name} has no such file."} for sha256 in missing]
     return JSONResponse({"failed": failed})
@@ -311,7 +322,7 @@ def duplicate_files(request: HubRequest) -> Response:
 
 def _target(request: HubRequest, value: Any) -> Repo:
     kind, name = (value.get("type"), value.get("name")) if isinstance(value, dict) else (None, None)
-    if kind not in set(RepoKind) or not isinstance(name, str):
+    if kind not in list(RepoKind) or not isinstance(name, str):
         raise Invalid("'target' must be an object with the 'type' and 'name' of a repository.")
     # Contributing is enough: the commit that will name the files asks for the right to its branch.
     return request.hub.repos.find_for(request.caller, Permission.REPO_CONTRIBUTE, RepoKind(kind), name)
@@ -376,7 +387,7 @@ def _lfs_routes(repo: str) -> list[Route]:
     one = f"{lfs}/objects/{{oid}}"
     return [
         route(f"{lfs}/objects/batch", _answering(batch), "POST"),
-        streaming_route(f"{one}/parts/{{number:int}}", _answering_stream(upload_part), "PUT"),
+        streaming_route(f"{one}/parts/{{number:number}}", _answering_stream(upload_part), "PUT"),
         route(f"{one}/complete", _answering(complete), "POST"),
         streaming_route(one, _answering_stream(upload), "PUT"),
         route(one, _answering(download)),

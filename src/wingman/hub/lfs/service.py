@@ -12,6 +12,7 @@ from wingman.hub.database import now
 from wingman.hub.errors import Invalid, NotFound, TooLarge
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.store import RepoFile
+from wingman.hub.git.pointers import SHA256
 from wingman.hub.lfs.model import (
     Lock,
     LockId,
@@ -190,6 +191,8 @@ class LfsService:
 
     def object(self, repo_id: RepoId, sha256: str) -> LargeFile:
         """Raises `ObjectMissing`."""
+        if not SHA256.match(sha256):
+            raise ObjectMissing(sha256)
         with self._store.read() as tx:
             file = tx.files.in_repo(repo_id, [sha256]).get(sha256)
         if file is None:

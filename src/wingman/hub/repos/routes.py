@@ -1,6 +1,5 @@
 """The life of repositories over HTTP: create, delete, move, settings, info, lists."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +11,12 @@ from wingman.hub.errors import Invalid
 from wingman.hub.files.model import LargeFile
 from wingman.hub.git.revisions import EntryMissing
 from wingman.hub.http.dates import iso
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.fields import optional, text
+from wingman.hub.http.paging import next_link, number_cursor, pair_cursor
 from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
-from wingman.hub.repos.model import Repo, RepoKind
+from wingman.hub.json_text import load_json
+from wingman.hub.repos.model import Repo, RepoId, RepoKind
 from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.repos.store import RepoFilter, sort_value
 from wingman.hub.repos.tag_types import tag_type
@@ -31,10 +32,10 @@ def create(request: HubRequest) -> Response:
     repo = request.hub.repos.create(
         request.caller,
         kind=_kind(body.get("type")),
-        name=_text(body, "name"),
-        namespace=body.get("organization") or None,
+        name=text(body, "name"),
+        namespace=optional(body, "organization", str) or None,
         private=_privacy(body),
-        sdk=body.get("sdk"),
+        sdk=optional(body, "sdk", str),
         files=_initial_files(body),
     )
     return JSONResponse(
@@ -44,15 +45,15 @@ def create(request: HubRequest) -> Response:
 
 def delete(request: HubRequest) -> Response:
     body = request.json_object
-    namespace = body.get("organization") or require_user(request.caller).name
-    request.hub.repos.delete(request.caller, _kind(body.get("type")), f"{namespace}/{_text(body, 'name')}")
+    namespace = optional(body, "organization", str) or require_user(request.caller).name
+    request.hub.repos.delete(request.caller, _kind(body.get("type")), f"{namespace}/{text(body, 'name')}")
     return JSONResponse({})
 
 
 def move(request: HubRequest) -> Response:
     body = request.json_object
     repo = request.hub.repos.move(
-        request.caller, _kind(body.get("type")), _text(body, "fromRepo"), _text(body, "toRepo")
+        request.caller, _kind(body.get("type")), text(body, "fromRepo"), text(body, "toRepo")
     )
     return JSONResponse({"url": f"{request.base}/{repo.path}"})
 
@@ -60,7 +61,7 @@ def move(request: HubRequest) -> Response:
 def duplicate(request: HubRequest) -> Response:
     body = request.json_object
     repo = request.hub.repos.duplicate(
-        request.caller, repo_in(request), _text(body, "repository"), private=_privacy(body)
+        request.caller, repo_in(request), text(body, "repository"), private=_privacy(body)
     )
     return JSONResponse(
         {"url": f"{request.base}/{repo.path}", "id": repo.full_name, "filesCopyPending": False}
@@ -71,9 +72,7 @@ def holdings(request: HubRequest) -> Response:
     """What one's own namespace, or an organisation's, holds and how large it is."""
     user = require_user(request.caller)
     name = request.segment("owner") if "owner" in request.path_params else user.name
-    found, total = request.hub.repos.holdings(
-        request.caller, name, after=cursor_in(request), limit=MAX_PAGE + 1
-    )
+    found, total = request.hub.repos.holdings(request.caller, name, after=_after(request), limit=MAX_PAGE + 1)
     rows = [
         {
             "id": repo.full_name,
@@ -87,6 +86,11 @@ def holdings(request: HubRequest) -> Response:
     ]
     headers = next_link(request, found[MAX_PAGE - 1].id) if len(found) > MAX_PAGE else {}
     return JSONResponse(rows, headers=headers)
+
+
+def _after(request: HubRequest) -> RepoId | None:
+    cursor = number_cursor(request)
+    return None if cursor is None else RepoId(cursor)
 
 
 def tags_by_type(request: HubRequest) -> Response:
@@ -107,7 +111,7 @@ def settings(request: HubRequest) -> Response:
         repo.full_name,
         private=_privacy(body),
         gated=(body["gated"] or "") if "gated" in body else None,
-        discussions_disabled=body.get("discussionsDisabled"),
+        discussions_disabled=optional(body, "discussionsDisabled", bool),
     )
     return JSONResponse(
         {
@@ -168,7 +172,7 @@ def _config(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any]:
     except EntryMissing:
         return {}
     try:
-        value = json.loads(file.data) if file.data is not None and file.size <= _MAX_CONFIG_BYTES else {}
+        value = load_json(file.data) if file.data is not None and file.size <= _MAX_CONFIG_BYTES else {}
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -193,18 +197,17 @@ def list_repos(request: HubRequest) -> Response:
     expand = request.many("expand")
     check_expand(kind, expand)
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
-    cursor = cursor_in(request)
     wanted = RepoFilter(
         kind=kind,
         visible_to=visibility(request.caller),
-        search=tuple(word for text in request.many("search") for word in text.split()),
+        search=tuple(word for words in request.many("search") for word in words.split()),
         namespace=query.get("author"),
         tags=_tags(request),
         gated=request.flag("gated") if "gated" in query else None,
         sort=query.get("sort") or "trendingScore",
         ascending=query.get("direction") == "1",
         limit=limit + 1,
-        after=(cursor[0], cursor[1]) if cursor else None,
+        after=pair_cursor(request, float),
     )
     found = request.hub.repos.page(wanted)
     page = found[:limit]
@@ -245,13 +248,6 @@ def _kind(value: Any) -> RepoKind:
         raise Invalid(f"type is {value!r}; it must be model, dataset or space.") from error
 
 
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Invalid(f"The request body needs a text {name!r}.")
-    return value
-
-
 def _privacy(body: Mapping[str, Any]) -> bool | None:
     visible = body.get("visibility")
     if visible is not None:
@@ -267,7 +263,10 @@ def _privacy(body: Mapping[str, Any]) -> bool | None:
 def _initial_files(body: Mapping[str, Any]) -> dict[str, bytes]:
     from wingman.hub.commits.routes import decoded  # commits' routes build on these
 
-    return {item["path"]: decoded(item) for item in body.get("files") or ()}
+    files = optional(body, "files", list) or []
+    if not all(isinstance(item, dict) for item in files):
+        raise Invalid("'files' must be a list of objects.")
+    return {text(item, "path"): decoded(item) for item in files}
 
 
 routes: list[Route] = [

@@ -3,10 +3,11 @@
 Source: safetensors' format description: u64 little-endian header length, JSON header, then the data.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from wingman.hub.json_text import load_json
 
 MAX_HEADER_BYTES = 25 << 20
 
@@ -17,7 +18,7 @@ def parse_header(read: Callable[[int, int], bytes]) -> Mapping[str, Any] | None:
     if not 2 <= length <= MAX_HEADER_BYTES:
         return None
     try:
-        header = json.loads(read(8, 8 + length))
+        header = load_json(read(8, 8 + length))
     except ValueError:
         return None
     return header if isinstance(header, dict) else None

@@ -10,7 +10,7 @@ from wingman.hub.accounts.model import Organization, User
 from wingman.hub.accounts.store import AccountMissing
 from wingman.hub.accounts.wire import user_json
 from wingman.hub.http.dates import iso
-from wingman.hub.http.paging import cursor_in, next_link
+from wingman.hub.http.paging import next_link, number_cursor
 from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.repos.model import RepoMissing
@@ -43,7 +43,7 @@ def likers(request: HubRequest) -> Response:
 def likes(request: HubRequest) -> Response:
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
     found = request.hub.social.likes(
-        request.caller, request.segment("name"), after=cursor_in(request), limit=limit + 1
+        request.caller, request.segment("name"), after=number_cursor(request), limit=limit + 1
     )
     rows = [
         {"createdAt": iso(item.at), "repo": {"name": item.repo.full_name, "type": item.repo.kind.value}}
@@ -79,7 +79,7 @@ def following(request: HubRequest) -> Response:
 
 def _fans(request: HubRequest, find: Callable[[int | None, int], Sequence[Fan]]) -> Response:
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
-    found = find(cursor_in(request), limit + 1)
+    found = find(number_cursor(request), limit + 1)
     rows = [user_json(fan.user, base_url=request.base) for fan in found[:limit]]
     return JSONResponse(rows, headers=next_link(request, found[limit - 1].id) if len(found) > limit else {})
 

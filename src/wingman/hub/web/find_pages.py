@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from wingman.hub.access.model import visibility
 from wingman.hub.accounts.model import Organization
 from wingman.hub.errors import Invalid
-from wingman.hub.http.paging import cursor_in
+from wingman.hub.http.paging import pair_cursor
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.store import RepoFilter, sort_value
 from wingman.hub.web.counted import Counted
@@ -59,7 +59,7 @@ def _page(request: PageRequest, kind: RepoKind, **wanted: Any) -> list[Repo]:
 
 def find(request: PageRequest) -> Response:
     search = parse_search(request.path_params["kind"], request.query_params)
-    cursor = cursor_in(request)
+    cursor = pair_cursor(request, float)
     wanted = RepoFilter(
         kind=search.kind,
         visible_to=visibility(request.caller),

@@ -17,7 +17,7 @@ from wingman.hub.flights.errors import FlightMissing
 from wingman.hub.flights.model import EventKind, Flight, FlightNumber, FlightOrder, FlightStatus
 from wingman.hub.flights.orders import METHODS, read_order
 from wingman.hub.flights.service import is_own
-from wingman.hub.http.paging import cursor_in
+from wingman.hub.http.paging import number_cursor
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.store import RepoFilter
 from wingman.hub.web.charts import line_chart, shade
@@ -49,11 +49,11 @@ _MAX_LABELS = 30
 def flights(request: PageRequest) -> Response:
     asked = request.query("status")
     statuses = (FlightStatus(asked),) if asked in {*FlightStatus} else ()
-    cursor = cursor_in(request)
+    cursor = number_cursor(request)
     found = request.hub.flights.page(
         request.caller,
         statuses=statuses,
-        after=FlightNumber(int(cursor)) if isinstance(cursor, int) else None,
+        after=None if cursor is None else FlightNumber(cursor),
         limit=FLIGHTS_A_PAGE + 1,
     )
     shown = found[:FLIGHTS_A_PAGE]

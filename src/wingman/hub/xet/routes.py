@@ -35,9 +35,9 @@ log = logging.getLogger("wingman.hub")
 
 HEARTBEAT_SECONDS = 2.0
 _FOOTER_BYTES = 512 * 1024
-_FILE_RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
-_EXACT_RANGE = re.compile(r"bytes=(\d+)-(\d+)\Z")
-_CAS = "/xet/{epoch:int}/{tenant:int}"
+_FILE_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})\Z")
+_EXACT_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})\Z")
+_CAS = "/xet/{epoch:number}/{tenant:number}"
 _ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH")
 
 

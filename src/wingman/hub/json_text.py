@@ -1,0 +1,67 @@
+"""JSON that strangers wrote: read within bounds, so that whatever comes out can be kept and sent on.
+
+`json.loads` alone takes text that fails later, far from where it came in: nesting that no writer follows, halves
+of surrogate pairs that have no UTF-8, numbers that are none.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+MAX_DEPTH = 64
+"""Deeper nesting is refused; the recursion of whoever handles the value stays far from its limit."""
+
+
+def load_json(data: bytes | str, *, parse_int: Callable[[str], int] = int) -> Any:
+    """The value. Raises `ValueError`, which says what is wrong with the text.
+
+    >>> load_json('{"a": [1]}')
+    {'a': [1]}
+    """
+    try:
+        value = json.loads(data, parse_int=parse_int, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from error
+    brackets, escape = (b"[{", b"\\u") if isinstance(data, bytes) else ("[{", "\\u")
+    may_be_deep = sum(data.count(brackets[at : at + 1]) for at in (0, 1)) > MAX_DEPTH
+    if may_be_deep or escape in data:
+        _check(value)
+    return value
+
+
+def whole_number(digits: str) -> int:
+    """A `parse_int` for what ends in a database: 64 bits. Raises `ValueError`."""
+    number = int(digits)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(f"the number {digits[:30]} is too large")
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check(value: Any) -> None:
+    """Level by level, so that no depth is too deep for the check itself. Raises `ValueError`."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        following: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                _check_text(item)
+            elif isinstance(item, dict):
+                following += item
+                following += item.values()
+            elif isinstance(item, list):
+                following += item
+        if not following:
+            return
+        level = following
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half of a surrogate pair, which is no Unicode text") from error
