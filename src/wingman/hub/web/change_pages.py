@@ -283,8 +283,16 @@ def _one_file(request: PageRequest) -> tuple[RepoPage, str]:
 
 
 def move_form(request: PageRequest) -> Response:
+    return _question_page(request, "move.html")
+
+
+def _question_page(request: PageRequest, template: str) -> Response:
+    """What is asked before a file changes. The commit it was asked at goes along: an old answer is refused."""
     shown, path = _one_file(request)
-    return show(request, "move.html", tab="files", shown=shown, repo=shown.repo, path=path, **_at(request))
+    head = request.hub.contents.branch_head(shown.repo, request.segment("revision")).commit
+    return show(
+        request, template, tab="files", shown=shown, repo=shown.repo, path=path, parent=head, **_at(request)
+    )
 
 
 def move(request: PageRequest) -> Response:
@@ -297,8 +305,7 @@ def move(request: PageRequest) -> Response:
 
 
 def delete_form(request: PageRequest) -> Response:
-    shown, path = _one_file(request)
-    return show(request, "delete.html", tab="files", shown=shown, repo=shown.repo, path=path, **_at(request))
+    return _question_page(request, "delete.html")
 
 
 def delete(request: PageRequest) -> Response:

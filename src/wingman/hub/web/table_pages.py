@@ -1,5 +1,8 @@
 """The rows of a dataset: paging, sorting, searching, and what each column looks like."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -12,7 +15,9 @@ from wingman.hub.viewer.model import (
     RowsPage,
     RowsQuery,
     StillPreparing,
+    Table,
     TableFacts,
+    TableUnreadable,
 )
 from wingman.hub.web.page import PageRequest, show
 from wingman.hub.web.repo_pages import both, readable_repo_page
@@ -20,6 +25,7 @@ from wingman.hub.web.templating import segment_quote
 
 ROWS_A_PAGE = 50
 MAX_COUNTED = 10_000
+MAX_TABS = 40
 
 
 def viewer(request: PageRequest) -> Response:
@@ -27,13 +33,15 @@ def viewer(request: PageRequest) -> Response:
     revision = request.segment("revision") if "revision" in request.path_params else "main"
     service = request.hub.viewer
     tables = service.list_tables(shown.repo, revision)
-    values = {"tab": "viewer", "shown": shown, "repo": shown.repo, "revision": revision, "tables": tables}
+    values: dict[str, Any] = {"tab": "viewer", "shown": shown, "repo": shown.repo, "revision": revision, "tables": tables}
     if not tables:
         return show(request, "rows.html", table=None, problem="", **values)
     table = service.find_table(shown.repo, revision, request.query("file") or tables[0].path)
-    values["table"] = table
+    num_rows = _known_rows(request, tables[:MAX_TABS])
+    values |= {"table": table, "num_rows": num_rows}
     try:
         facts = service.facts(shown.repo, revision, table)
+        num_rows[table.path] = facts.num_rows
     except StillPreparing:
         return show(request, "rows_preparing.html", headers={"Refresh": "2"}, **values)
     except HubError as error:
@@ -58,6 +66,16 @@ def viewer(request: PageRequest) -> Response:
         has_more_found=bool(query.search) and page.num_found > MAX_COUNTED,
         **values,
     )
+
+
+def _known_rows(request: PageRequest, tables: Sequence[Table]) -> dict[str, int]:
+    """The number of rows of each table that was looked at before."""
+    known = {}
+    for table in tables:
+        with suppress(TableUnreadable):
+            if facts := request.hub.viewer.known_facts(table):
+                known[table.path] = facts.num_rows
+    return known
 
 
 def _query(request: PageRequest, facts: TableFacts) -> RowsQuery:
@@ -117,8 +135,8 @@ def describe_column(column: ColumnFacts) -> str:
     """
     facts, said = column.facts, []
     if "min" in facts and column.kind == "number":
-        said.append(f"{facts['min']:,.6g} to {facts['max']:,.6g}")
-        said.append(f"mean {facts['mean']:,.4g}")
+        said.append(f"{_figure(facts['min'])} to {_figure(facts['max'])}")
+        said.append(f"mean {_figure(facts['mean'])}")
     elif "min" in facts:
         said.append(f"{facts['min']} to {facts['max']}")
     elif "length_min" in facts:
@@ -128,6 +146,14 @@ def describe_column(column: ColumnFacts) -> str:
     if facts.get("missing"):
         said.append(f"{facts['missing']:,} missing")
     return ", ".join(said)
+
+
+def _figure(number: float) -> str:
+    """
+    >>> _figure(9999999.0), _figure(0.123456789), _figure(1e300)
+    ('9,999,999', '0.1235', '1e+300')
+    """
+    return f"{number:,.0f}" if number == round(number) and abs(number) < 1e15 else f"{number:,.4g}"
 
 
 routes: list[Route] = [*both("/viewer/{revision}", viewer), *both("/viewer", viewer)]
