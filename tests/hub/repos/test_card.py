@@ -1,5 +1,8 @@
 """What the files at a repository's head say about it."""
 
+import json
+from itertools import pairwise
+
 import pytest
 
 from wingman.hub.repos.card import InvalidCard, card_problems, derive_facts, parse_front_matter, plain_words
@@ -106,3 +109,75 @@ def test_an_empty_card_is_only_a_warning():
 
 def test_markup_is_left_out_of_the_words_for_searching():
     assert plain_words("---\na: 1\n---\n```code```<b>Bold</b> <!-- no -->![x](y) | a | b |") == "Bold a b"
+
+
+_NINE = ",".join(["*{}"] * 9)
+_LAUGHS = "a: &a [1,2,3,4,5,6,7,8,9]\n" + "".join(
+    f"{name}: &{name} [{_NINE.replace('{}', before)}]\n" for before, name in pairwise("abcdefghijk")
+)
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        _LAUGHS,
+        "a: &a [*a]\n",
+        "a: " + "[" * 3000 + "\n",
+        "a: " + "{a: " * 500 + "}" * 500 + "\n",
+        "a: " + "9" * 6000 + "\n",
+        "a: 2020-99-99\n",
+        "a: !!int x\n",
+        "a: !!bool x\n",
+        "a: !!timestamp x\n",
+        "a: !!python/object/apply:os.getcwd []\n",
+        "a: " + "x" * 300_000 + "\n",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_front_matter_that_cannot_be_kept_is_an_error_of_the_card(yaml):
+    with pytest.raises(InvalidCard):
+        parse_front_matter(f"---\n{yaml}---\n")
+
+
+def test_front_matter_becomes_plain_json():
+    yaml = (
+        "n: .nan\ni: -.inf\nbig: 99999999999999999999\n2020-01-01: 2021-02-03\n1: {true: a}\n"
+        'z: "a\\0b"\ns: "\\ud800"\n'
+    )
+
+    card = parse_front_matter(f"---\n{yaml}---\n")
+
+    assert card == {
+        "n": "nan",
+        "i": "-inf",
+        "big": "99999999999999999999",
+        "2020-01-01": "2021-02-03",
+        "1": {"true": "a"},
+        "z": "a\ufffdb",
+        "s": "?",
+    }
+    json.dumps(card, allow_nan=False)
+
+
+def test_facts_are_derived_from_any_files():
+    readme = (
+        b"---\ntags: [[1], {a: b}, null, 1, ok]\npipeline_tag: [x]\nlibrary_name: {a: b}\nlicense: {}\n---\n"
+        + b"<" * 99_999
+    )
+    for config in (
+        b"[" * 99_999,
+        b'{"model_type": "\\ud800"}',
+        b'{"model_type": "a\\u0000b", "architectures": [NaN]}',
+    ):
+        files = {"README.md": readme, "config.json": config}
+        facts = derive_facts(RepoKind.MODEL, files=files, paths=[], used_bytes=0)
+        assert "ok" in facts.tags
+        assert not any("\0" in tag for tag in facts.tags)
+
+
+def test_a_card_with_endless_tags_keeps_the_first():
+    readme = f"---\ntags: [{','.join(f't{number}' for number in range(5000))}]\n---\n".encode()
+
+    facts = derive_facts(RepoKind.MODEL, files={"README.md": readme}, paths=[], used_bytes=0)
+
+    assert len(facts.tags) <= 1001

@@ -3,14 +3,13 @@
 Pure: takes the README, the configuration and the list of paths; knows no git.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from wingman.hub.errors import Invalid
+from wingman.hub.json_text import load_json
+from wingman.hub.repos.front_matter import Unreadable, read_yaml
 from wingman.hub.repos.licenses import LICENSES
 from wingman.hub.repos.model import RepoFacts, RepoKind
 
@@ -78,15 +77,14 @@ def parse_front_matter(text: str) -> dict[str, Any]:
     if match is None:
         return {}
     try:
-        value = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
+        value = read_yaml(match[1])
+    except Unreadable as error:
         raise InvalidCard(f"Invalid YAML metadata at the top of README.md: {error}") from error
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise InvalidCard("The metadata at the top of README.md must be a mapping of names to values.")
-    # Dates and other YAML-only values become text: the card travels as JSON.
-    return json.loads(json.dumps(value, default=str))
+    return value
 
 
 def card_problems(text: str, kind: RepoKind) -> tuple[list[str], list[str]]:
@@ -150,15 +148,19 @@ def derive_facts(
         tags=tuple(dict.fromkeys(tags)),
         pipeline_tag=task,
         library_name=library,
-        sdk=str(card["sdk"]) if kind is RepoKind.SPACE and card.get("sdk") else None,
+        sdk=next(iter(_words(card.get("sdk") or [])), None) if kind is RepoKind.SPACE else None,
         used_bytes=used_bytes,
         about=plain_words(readme),
     )
 
 
+MAX_WORDS = 1000
+"""Each tag of a repository is a row; what a field of a card lists beyond so many is not searched for."""
+
+MAX_WORD_CHARACTERS = 200
 ABOUT_CHARACTERS = 2000
 _MARKUP = re.compile(
-    r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|<[^>]*>|!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|[#>*_`\[\]|~=-]{1,}",
+    r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>|!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|[#>*_`\[\]|~=-]{1,}",
     re.DOTALL,
 )
 
@@ -169,13 +171,13 @@ def plain_words(readme: str) -> str:
     >>> plain_words("---\\nlicense: mit\\n---\\n# A *small* [model](x.md)")
     'A small model'
     """
-    body = _FRONT_MATTER.sub("", readme, count=1)[: 8 * ABOUT_CHARACTERS]
+    body = _FRONT_MATTER.sub("", readme, count=1)[: 8 * ABOUT_CHARACTERS].replace("\0", " ")
     return " ".join(_MARKUP.sub(" ", body).split())[:ABOUT_CHARACTERS]
 
 
 def _json_object(data: bytes | None) -> dict[str, Any]:
     try:
-        value = json.loads(data or b"{}")
+        value = load_json(data or b"{}")
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -183,12 +185,15 @@ def _json_object(data: bytes | None) -> dict[str, Any]:
 
 def _words(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
-    return [str(item) for item in items if isinstance(item, (str, int, float)) and not isinstance(item, bool)]
+    words = [
+        str(item) for item in items if isinstance(item, (str, int, float)) and not isinstance(item, bool)
+    ]
+    return [word.replace("\0", "\ufffd")[:MAX_WORD_CHARACTERS] for word in words[:MAX_WORDS]]
 
 
 def _library(card: Mapping[str, Any], config: Mapping[str, Any], names: list[str]) -> str | None:
     if card.get("library_name"):
-        return str(card["library_name"])
+        return next(iter(_words(card["library_name"])), None)
     present = set(names)
     found = next((library for name, library in _LIBRARY_FILES if name in present), None)
     return found or ("transformers" if config.get("model_type") or config.get("architectures") else None)
@@ -196,7 +201,7 @@ def _library(card: Mapping[str, Any], config: Mapping[str, Any], names: list[str
 
 def _task(card: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
     if card.get("pipeline_tag"):
-        return str(card["pipeline_tag"])
+        return next(iter(_words(card["pipeline_tag"])), None)
     heads = _words(config.get("architectures") or [])
     return next(
         (task for head in heads for ending, task in _HEAD_TASKS.items() if head.endswith(ending)), None
@@ -229,8 +234,8 @@ def _tags(
             tag for suffix, tag in _DATA_FORMATS.items() if any(name.endswith(suffix) for name in names)
         )
         tags += [f"format:{tag}" for tag in dict.fromkeys(formats)]
-    elif card.get("sdk"):
-        tags.append(str(card["sdk"]))
+    else:
+        tags += _words(card.get("sdk") or [])
     tags += [f"license:{name}" for name in _words(card.get("license") or [])]
     tags += _words(card.get("tags") or [])
     return tags
