@@ -179,6 +179,16 @@ def test_addresses_that_are_no_text_are_refused(client, path, part):
     assert client.get(path.format(part)).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "target", ["//[", "//[x]y", "http://[", "/\\evil.example", "//evil.example", "/%0d%0aX: y"]
+)
+def test_after_signing_in_nothing_leads_elsewhere(client, target):
+    assert client.get("/login", params={"next": target}).status_code == 200
+    form = {"theme": "dark", "next": target}
+    there = client.post("/theme", data=form, follow_redirects=False).headers["Location"]
+    assert there in ("/", "/%0d%0aX:%20y")
+
+
 def test_nul_is_no_text_in_a_query_or_a_form(client):
     assert client.get("/api/models?search=%00").status_code == 400
     assert client.post("/login", data={"name": "\0", "password": "x"}).status_code == 400
@@ -205,7 +215,9 @@ _WORDS = st.one_of(
     st.sampled_from(
         ["models", "datasets", "alice", "m", "main", "a.txt", "..", "-1", "refs%2Fpr%2F1", "%2e%2e"]
     ),
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(lambda text: "%" + text.encode().hex("%") if text else "-"),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).map(
+        lambda text: "%" + text.encode().hex("%")
+    ),
 )
 
 

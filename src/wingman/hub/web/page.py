@@ -109,7 +109,10 @@ def safe_next(target: str) -> str:
     # Browsers read a backslash as a slash, and drop tabs and line ends, before they look at an address.
     if not target.startswith("/") or any(char in "\\\t\r\n" or ord(char) < 32 for char in target):
         return "/"
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:  # `//[`: the beginning of an address that never ends
+        return "/"
     return "/" if target.startswith("//") or parts.scheme or parts.netloc else target
 
 
