@@ -86,4 +86,9 @@ NAMES = [
     "javascript:alert(1)",
 ]
 
-MESSAGES = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "</title><script>alert(1)</script>"]
+MESSAGES = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7*7 }}",
+    "</title><script>alert(1)</script>",
+]

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from wingman.hub.access.model import Caller
 from wingman.hub.app import Hub, create_app, open_hub
 from wingman.hub.commits.model import AddFile, CommitRequest
+from wingman.hub.http.requests import SESSION_COOKIE
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.settings import load_settings
 
@@ -30,7 +31,9 @@ class Browser:
         return self.client.get(path, headers={"accept": "text/html", **headers}, follow_redirects=False)
 
     def post(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
-        return self.client.post(path, data=fields, headers={"accept": "text/html", **headers}, follow_redirects=False)
+        return self.client.post(
+            path, data=fields, headers={"accept": "text/html", **headers}, follow_redirects=False
+        )
 
     def submit(self, page: str, action: str, fields: dict[str, str]) -> httpx.Response:
         """Fill in a form of `page` and send it to `action`."""
@@ -67,25 +70,28 @@ def visitor(new_browser: Callable[[], Browser]) -> Browser:
 
 @pytest.fixture
 def alice(hub: Hub) -> Caller:
-    return Caller(user=hub.accounts.create_user("alice", password=PASSWORD))
+    """Somebody with a page open and no password yet: hashing one takes longer than most of these tests."""
+    return Caller(user=hub.accounts.create_user("alice"))
 
 
 @pytest.fixture
 def bob(hub: Hub) -> Caller:
-    return Caller(user=hub.accounts.create_user("bob", password=PASSWORD))
+    return Caller(user=hub.accounts.create_user("bob"))
 
 
 @pytest.fixture
-def as_alice(alice: Caller, new_browser: Callable[[], Browser]) -> Browser:
-    browser = new_browser()
-    browser.sign_in("alice")
-    return browser
+def as_alice(hub: Hub, alice: Caller, new_browser: Callable[[], Browser]) -> Browser:
+    return _signed_in(hub, alice, new_browser())
 
 
 @pytest.fixture
-def as_bob(bob: Caller, new_browser: Callable[[], Browser]) -> Browser:
-    browser = new_browser()
-    browser.sign_in("bob")
+def as_bob(hub: Hub, bob: Caller, new_browser: Callable[[], Browser]) -> Browser:
+    return _signed_in(hub, bob, new_browser())
+
+
+def _signed_in(hub: Hub, caller: Caller, browser: Browser) -> Browser:
+    assert caller.user is not None
+    browser.client.cookies.set(SESSION_COOKIE, hub.accounts.open_session(caller.user.id), domain="hub.test")
     return browser
 
 
@@ -94,12 +100,19 @@ def make_repo(hub: Hub, alice: Caller) -> Callable[..., Repo]:
     """`make_repo("name", {"README.md": "…"})`: a repository of alice's with these files."""
 
     def make(
-        name: str, files: dict[str, str | bytes] | None = None, *, kind: RepoKind = RepoKind.MODEL, private: bool = False
+        name: str,
+        files: dict[str, str | bytes] | None = None,
+        *,
+        kind: RepoKind = RepoKind.MODEL,
+        private: bool = False,
     ) -> Repo:
         sdk = "static" if kind is RepoKind.SPACE else None
         repo = hub.repos.create(alice, kind=kind, name=name, private=private, sdk=sdk)
         if files:
-            add = tuple(AddFile(path, data.encode() if isinstance(data, str) else data) for path, data in files.items())
+            add = tuple(
+                AddFile(path, data.encode() if isinstance(data, str) else data)
+                for path, data in files.items()
+            )
             hub.commits.commit(alice, repo, "main", CommitRequest(summary="Add files", operations=add))
         return hub.repos.find(alice, kind, repo.full_name)
 

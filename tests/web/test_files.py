@@ -106,6 +106,7 @@ def test_code_is_shown_as_text_with_line_numbers(hub, alice, as_alice, make_repo
     assert "return '<b>' * n" in text_of(page)
     assert "<b>" not in page
     assert 'class="k"' in page
+    assert '<a id="L2" href="#L2" tabindex="-1">2</a>\n' in page
 
 
 def test_json_is_indented_and_broken_json_is_left_alone(hub, alice, as_alice, make_repo):
@@ -261,7 +262,14 @@ def test_private_files_look_like_nothing_to_others(hub, alice, as_alice, as_bob,
     make_repo("thing", {"secret-name.txt": b"secret text"}, private=True)
 
     for stranger in (as_bob, visitor):
-        for path in ("", "/tree/main", "/blob/main/secret-name.txt", "/commits/main", "/upload/main", "/viewer"):
+        for path in (
+            "",
+            "/tree/main",
+            "/blob/main/secret-name.txt",
+            "/commits/main",
+            "/upload/main",
+            "/viewer",
+        ):
             hidden, missing = stranger.get(REPO + path), stranger.get(f"/alice/other{path}")
             assert hidden.status_code == missing.status_code
             assert hidden.status_code in (404, 303), path

@@ -15,6 +15,8 @@ _SHORTEST_INDEXED = 3
 def contains_word(connection: sa.Connection, word: str, *, in_card: bool) -> sa.ColumnElement[bool]:
     """Repositories whose name (or, with `in_card`, card) contains `word`, in any case."""
     word = word.lower()
+    if "\0" in word:  # no name and no card has one, and neither database takes it in a query
+        return sa.false()
     in_name = repos.c.key.contains(word, autoescape=True)
     in_about = sa.func.lower(repos.c.about).contains(word, autoescape=True)
     if connection.dialect.name != "sqlite" or len(word) < _SHORTEST_INDEXED:

@@ -92,7 +92,8 @@ def _ticks(low: float, high: float, number: int) -> list[float]:
     step = next(
         (factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= rough), 10 * magnitude
     )
-    first, values = floor(low / step), []
+    first = floor(low / step)
+    values: list[float] = []
     while first * step < high + step * 0.999 and len(values) < 20:
         values.append(round(first * step, 12))
         first += 1

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wingman.hub.contents.model import OpenedFile
+from wingman.hub.contents.model import OpenedFile, HistoryEntry
 from wingman.hub.git.store import Ref
 from wingman.hub.repos.model import Repo
 from wingman.hub.web.diffs import parse_diff
@@ -135,7 +135,8 @@ def commits(request: PageRequest) -> Response:
     revision = _revision(request)
     number = request.number("p", 0, high=1_000_000)
     if shown.repo.head is None and revision == "main":
-        entries, more = [], False
+        entries: list[HistoryEntry] = []
+        more = False
     else:
         entries, more = request.hub.contents.history(
             shown.repo, revision, skip=number * COMMITS_A_PAGE, limit=COMMITS_A_PAGE

@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 
 from wingman.hub.access.model import visibility
 from wingman.hub.accounts.model import Organization
-from wingman.hub.errors import Invalid
 from wingman.hub.http.paging import pair_cursor
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.store import RepoFilter, sort_value
@@ -68,7 +67,7 @@ def find(request: PageRequest) -> Response:
         tags=search.tags,
         sort=search.sort,
         limit=PAGE_SIZE + 1,
-        after=_keyset(cursor),
+        after=cursor,
     )
     found = request.hub.repos.page(wanted)
     repos = found[:PAGE_SIZE]
@@ -89,18 +88,6 @@ def find(request: PageRequest) -> Response:
         more=more,
         first=search.address() if cursor else "",
     )
-
-
-def _keyset(cursor: Any) -> tuple[float, int] | None:
-    if cursor is None:
-        return None
-    if not (
-        isinstance(cursor, list)
-        and len(cursor) == 2
-        and all(isinstance(part, (int, float)) for part in cursor)
-    ):
-        raise Invalid("The parameter 'cursor' is not one that this Hub gave out.")
-    return float(cursor[0]), int(cursor[1])
 
 
 def _counted(request: PageRequest, search: Search) -> tuple[Any, Any, int]:

@@ -56,4 +56,4 @@ def _spans(code: str, lexer: Lexer | None) -> str:
 def _class_of(kind: object) -> str:
     while kind is not Token and kind not in STANDARD_TYPES:
         kind = kind.parent  # type: ignore[attr-defined]
-    return "" if kind is Token else STANDARD_TYPES[kind]  # type: ignore[index]
+    return "" if kind is Token else STANDARD_TYPES[kind]

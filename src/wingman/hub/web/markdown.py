@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 import nh3
 from latex2mathml.converter import convert as latex_to_mathml
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
@@ -24,8 +25,13 @@ from mdit_py_plugins.tasklists import tasklists_plugin
 
 from wingman.hub.web.highlighting import highlight_block
 
-MAX_CHARACTERS = 1 << 20
-"""A longer card is cut: one more megabyte is no longer read by people."""
+MAX_CHARACTERS = 1 << 19
+"""A longer card is cut: more is no longer read by people."""
+MAX_PARAGRAPH = 8000
+MAX_BRACKETS, MAX_STARS = 400, 1000
+"""In paragraphs with more than these markup stays as written: looking for it takes up to the square of their number."""
+MAX_DEPTH = 200
+"""A card whose HTML nests deeper is shown with its tags as text: taking it apart takes the square of the depth."""
 _MAX_FORMULA = 2000
 _MAX_FORMULAS = 500
 _MAX_HIGHLIGHTED = 200
@@ -153,6 +159,8 @@ _DROPPED_WITH_CONTENT = {
 }
 _TABLE_BOX = '<div class="table-scroll" tabindex="0" role="region" aria-label="Table">'
 _TOKEN_CLASS = re.compile(r"[a-z][a-z0-9]{0,2}\Z")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
+_CLOSED_BY_THEMSELVES = {"br", "col", "hr", "img", "input", "p", "li", "td", "tr", "th", "dd", "dt"}
 _SAFE_ID = re.compile(r"[^\w-]+")
 
 
@@ -185,21 +193,39 @@ class Place:
 def render_markdown(text: str, place: Place) -> RenderedCard:
     """The body of a Markdown file (front matter is left out) and its headings, for a contents list."""
     text = text[:MAX_CHARACTERS].removeprefix("\ufeff")
-    environment: dict[str, Any] = {"formulas": 0, "highlighted": 0}
-    parser = _parser()
-    tokens = parser.parse(text, environment)
-    headings = tuple(_mark_headings(tokens))
-    html = parser.renderer.render(tokens, parser.options, environment)
+    html, headings = _rendered(text, with_html=True)
+    if _depth(html) > MAX_DEPTH:
+        html, headings = _rendered(text, with_html=False)
     return RenderedCard(_clean(html, place), headings)
 
 
+def _rendered(text: str, *, with_html: bool) -> tuple[str, tuple[Heading, ...]]:
+    environment: dict[str, Any] = {"formulas": 0, "highlighted": 0}
+    parser = _parser(with_html)
+    tokens = parser.parse(text, environment)
+    headings = tuple(_mark_headings(tokens))
+    return parser.renderer.render(tokens, parser.options, environment), headings
+
+
+def _depth(html: str) -> int:
+    """How deep its elements nest at most, roughly: what a browser would close by itself counts as open."""
+    depth = deepest = 0
+    for slash, name in _TAG.findall(html):
+        if name.lower() in _CLOSED_BY_THEMSELVES:
+            continue
+        depth += -1 if slash else 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 @cache
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+def _parser(with_html: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": with_html}).enable(["table", "strikethrough"])
     parser.use(front_matter_plugin).use(footnote_plugin).use(tasklists_plugin)
     parser.use(dollarmath_plugin, allow_digits=False, double_inline=True)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("code_block", _fence)
+    parser.core.ruler.at("inline", _inline_of_bounded_length)
     for rule in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
         parser.add_render_rule(rule, _formula)
     parser.add_render_rule("table_open", _constant(f"{_TABLE_BOX}<table>\n"))
@@ -207,6 +233,21 @@ def _parser() -> MarkdownIt:
     for rule in ("th_open", "td_open"):
         parser.add_render_rule(rule, _aligned_cell)
     return parser
+
+
+def _inline_of_bounded_length(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.type != "inline":
+            continue
+        token.children = []
+        text = token.content
+        stars = text.count("*") + text.count("_") + text.count("~")
+        if len(text) <= MAX_PARAGRAPH and text.count("[") <= MAX_BRACKETS and stars <= MAX_STARS:
+            state.md.inline.parse(text, state.md, state.env, token.children)
+        else:
+            plain = Token("text", "", 0)
+            plain.content = text
+            token.children.append(plain)
 
 
 def _constant(html: str) -> Callable[..., str]:

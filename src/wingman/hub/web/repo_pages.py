@@ -198,7 +198,8 @@ def tags(request: PageRequest) -> Response:
 
 def _natural(ref: Ref) -> list[tuple[int, int | str]]:
     """v10 comes after v9."""
-    digits, parts = "", []
+    digits = ""
+    parts: list[tuple[int, int | str]] = []
     for char in ref.name + "\0":
         if char.isascii() and char.isdigit():
             digits += char

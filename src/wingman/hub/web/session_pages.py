@@ -38,14 +38,14 @@ def logout(request: PageRequest) -> Response:
 def first_form(request: PageRequest) -> Response:
     """The link that the first start printed: the administrator chooses a password. It works once."""
     secret = request.query("token")
-    caller = _first_caller(request, secret)
-    return show(request, "first_start.html", name=caller.user.name, secret=secret, problem="")
+    user = _first_administrator(request, secret)
+    return show(request, "first_start.html", name=user.name, secret=secret, problem="")
 
 
 def first(request: PageRequest) -> Response:
     _refuse_strangers(request)
     secret, password = request.field("token"), request.field("password")
-    user = _first_caller(request, secret).user
+    user = _first_administrator(request, secret)
     problem = ""
     if password != request.field("again"):
         problem = "The two passwords differ. Type them again."
@@ -67,20 +67,16 @@ class FirstStartOver(Forbidden):
         )
 
 
-def _first_caller(request: PageRequest, secret: str) -> Caller:
+def _first_administrator(request: PageRequest, secret: str) -> User:
     """Whoever holds the token, as long as no password was ever set. Raises `FirstStartOver`."""
     try:
         caller = request.hub.accounts.caller_for_token(secret)
     except InvalidToken as error:
         raise FirstStartOver from error
-    if (
-        caller.user is None
-        or caller.user.has_password
-        or not caller.user.is_admin
-        or not caller.may_write_at_all
-    ):
+    user = caller.user
+    if user is None or user.has_password or not user.is_admin or not caller.may_write_at_all:
         raise FirstStartOver
-    return caller
+    return user
 
 
 def theme(request: PageRequest) -> Response:

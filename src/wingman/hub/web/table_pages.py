@@ -33,7 +33,8 @@ def viewer(request: PageRequest) -> Response:
     revision = request.segment("revision") if "revision" in request.path_params else "main"
     service = request.hub.viewer
     tables = service.list_tables(shown.repo, revision)
-    values: dict[str, Any] = {"tab": "viewer", "shown": shown, "repo": shown.repo, "revision": revision, "tables": tables}
+    values: dict[str, Any] = {"tab": "viewer", "shown": shown, "repo": shown.repo, "revision": revision}
+    values["tables"] = tables
     if not tables:
         return show(request, "rows.html", table=None, problem="", **values)
     table = service.find_table(shown.repo, revision, request.query("file") or tables[0].path)
@@ -142,7 +143,7 @@ def describe_column(column: ColumnFacts) -> str:
     elif "length_min" in facts:
         said.append(f"{facts['length_min']:,.0f} to {facts['length_max']:,.0f} characters")
     if "distinct" in facts and column.kind == "text":
-        said.append(f"{'about ' if facts['distinct'] > 30 else ''}{facts['distinct']:,} different")
+        said.append(f"{'' if facts['is_distinct_exact'] else 'about '}{facts['distinct']:,} different")
     if facts.get("missing"):
         said.append(f"{facts['missing']:,} missing")
     return ", ".join(said)
@@ -153,7 +154,8 @@ def _figure(number: float) -> str:
     >>> _figure(9999999.0), _figure(0.123456789), _figure(1e300)
     ('9,999,999', '0.1235', '1e+300')
     """
-    return f"{number:,.0f}" if number == round(number) and abs(number) < 1e15 else f"{number:,.4g}"
+    is_plain = abs(number) < 1e15 and (abs(number) >= 1000 or number == round(number))
+    return f"{number:,.0f}" if is_plain else f"{number:,.4g}"
 
 
 routes: list[Route] = [*both("/viewer/{revision}", viewer), *both("/viewer", viewer)]

@@ -111,8 +111,7 @@ def _shape(value: Any) -> str:
 
 
 def _extent(facts: Mapping[str, Any]) -> int:
-    offsets = facts.get("data_offsets")
-    is_pair = (
-        isinstance(offsets, list) and len(offsets) == 2 and all(isinstance(item, int) for item in offsets)
-    )
-    return offsets[1] - offsets[0] if is_pair else 0
+    match facts.get("data_offsets"):
+        case [int(start), int(end)]:
+            return end - start
+    return 0

@@ -25,6 +25,8 @@ const make = (name, className, text = "") => {
 
 function draw() {
   input.required = chosen.size === 0;
+  // What the field itself still holds would be sent by a form without scripts.
+  if (!chosen.size) input.value = "";
   const rows = [...chosen].slice(0, 200).map(([path, file]) => {
     const row = make("div", "row small");
     const remove = make("button", "button plain small row-end", "Leave out");
@@ -56,7 +58,6 @@ function add(files) {
 
 input.addEventListener("change", () => {
   add([...input.files].map((file) => [file.webkitRelativePath || file.name, file]));
-  input.value = "";
 });
 
 // --- dropping ---
