@@ -17,6 +17,7 @@ _PLACE = ("file_index", "file_row_number")
 _FROM = "read_parquet(?, union_by_name=true)"
 _BINS = 20
 _TOP_VALUES = 8
+_EXACT_ROWS = 200_000
 _MAX_COLUMNS = 200
 _CELL_CHARACTERS = 2000
 _NUMBERS = frozenset(
@@ -132,10 +133,8 @@ def _column(connection: duckdb.DuckDBPyConnection, name: str, type_name: str) ->
     if kind == "number":
         _add_numbers(connection, found, column, column)
     elif kind in ("text", "bool", "time"):
-        (distinct,) = connection.execute(
-            f"SELECT approx_count_distinct({column}) FROM measured"
-        ).fetchone() or (0,)
-        found["facts"]["distinct"] = distinct
+        distinct, is_exact = _num_distinct(connection, column)
+        found["facts"] |= {"distinct": distinct, "is_distinct_exact": is_exact}
         if kind == "time":
             ends = f"SELECT min({column})::VARCHAR, max({column})::VARCHAR FROM measured"
             low, high = connection.execute(ends).fetchone() or ("", "")
@@ -153,6 +152,14 @@ def _column(connection: duckdb.DuckDBPyConnection, name: str, type_name: str) ->
             _add_numbers(connection, found, column, f"length({column})")
             found["bars_of"] = "lengths"
     return found
+
+
+def _num_distinct(connection: duckdb.DuckDBPyConnection, column: str) -> tuple[int, bool]:
+    """How many different values the measured rows have, and whether that was counted and not estimated."""
+    (num_rows,) = connection.execute("SELECT count(*) FROM measured").fetchone() or (0,)
+    counted = f"count(DISTINCT {column})" if num_rows <= _EXACT_ROWS else f"approx_count_distinct({column})"
+    (number,) = connection.execute(f"SELECT {counted} FROM measured").fetchone() or (0,)
+    return min(number, num_rows), num_rows <= _EXACT_ROWS
 
 
 def _add_numbers(
@@ -199,10 +206,8 @@ def rows(
         order = f"{_quoted(query['sort'])} {'DESC' if query['descending'] else 'ASC'} NULLS LAST"
         found = _sorted_rows(connection, paths, types, cells, f"{condition} ORDER BY {order}", limit, values)
     else:
-        found = connection.execute(
-            f"SELECT {cells} FROM (SELECT * FROM {_FROM}{condition}{limit})", [paths, *values]
-        )
-        found = found.fetchall()
+        query_text = f"SELECT {cells} FROM (SELECT * FROM {_FROM}{condition}{limit})"
+        found = connection.execute(query_text, [paths, *values]).fetchall()
     return {
         "rows": found,
         "num_found": _num_found(connection, paths, condition, values, query, len(found), known_rows),

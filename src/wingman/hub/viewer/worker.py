@@ -32,7 +32,7 @@ def main() -> None:
     connection = engine.connect(Path(sys.argv[1]))
     for line in sys.stdin:
         try:
-            said = {"ok": answer(connection, json.loads(line))}
+            said: dict[str, Any] = {"ok": answer(connection, json.loads(line))}
         except duckdb.Error as error:
             said = {"error": str(error)}
         sys.stdout.write(json.dumps(said, default=str) + "\n")

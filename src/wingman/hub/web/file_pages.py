@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wingman.hub.contents.model import OpenedFile, HistoryEntry
+from wingman.hub.contents.model import HistoryEntry, OpenedFile
 from wingman.hub.git.store import Ref
 from wingman.hub.repos.model import Repo
 from wingman.hub.web.diffs import parse_diff

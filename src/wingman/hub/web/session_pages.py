@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from wingman.hub.access.model import Caller
+from wingman.hub.accounts.model import User
 from wingman.hub.accounts.service import MIN_PASSWORD_LENGTH, SESSION_DAYS, InvalidToken, WrongCredentials
 from wingman.hub.errors import Forbidden
 from wingman.hub.http.requests import SESSION_COOKIE
