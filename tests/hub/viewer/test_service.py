@@ -78,6 +78,7 @@ def test_a_csv_has_typed_columns_and_statistics(hub, alice, repo, viewer):
     assert kinds == {"text": "text", "stars": "number", "when": "time"}
     text, stars, when = facts.columns
     assert text.facts["missing"] == 1
+    assert (text.facts["distinct"], text.facts["is_distinct_exact"]) == (2, True)
     assert (stars.facts["min"], stars.facts["max"], stars.facts["mean"]) == (1, 5, 3)
     assert sum(bar["count"] for bar in stars.bars) == 3
     assert (when.facts["min"], when.facts["max"]) == ("2026-01-02", "2026-01-04")

@@ -52,7 +52,7 @@ MAX_WAITING = 50
 """So many tables may wait for their preparation."""
 _MAX_LISTINGS = 200
 _MAX_CARD_BYTES = 1 << 20
-_LAYOUT = "2"
+_LAYOUT = "3"
 """Part of every cache name: raised when what is kept changes its form."""
 
 
