@@ -1,11 +1,16 @@
-"""`.gitignore` at the root of a repository: which paths it leaves out.
+"""`.gitignore` at the root of a repository: which paths it leaves out. Source: gitignore(5)."""
 
-Source: gitignore(5); the patterns are dulwich's.
-"""
+from dataclasses import dataclass
+from itertools import accumulate
 
-from io import BytesIO
+from wingman.hub.git.globs import Glob
 
-from dulwich.ignore import IgnoreFilter, read_ignore_patterns
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    glob: Glob
+    ignores: bool
+    only_folders: bool
 
 
 class IgnoreRules:
@@ -16,7 +21,27 @@ class IgnoreRules:
     """
 
     def __init__(self, text: bytes) -> None:
-        self._filter = IgnoreFilter(read_ignore_patterns(BytesIO(text)))
+        lines = text.decode("utf-8", "replace").splitlines()
+        self._rules = [rule for line in lines if (rule := _parse(line)) is not None]
 
     def ignores(self, path: str) -> bool:
-        return bool(self._filter.is_ignored(path))
+        """Nothing below an ignored folder can be taken back in."""
+        *folders, whole = accumulate(path.split("/"), "{}/{}".format)
+        return any(self._is_left_out(folder, is_folder=True) for folder in folders) or self._is_left_out(
+            whole, is_folder=path.endswith("/")
+        )
+
+    def _is_left_out(self, path: str, *, is_folder: bool) -> bool:
+        fitting = (rule for rule in reversed(self._rules) if is_folder or not rule.only_folders)
+        return next((rule.ignores for rule in fitting if rule.glob.match(path)), False)
+
+
+def _parse(line: str) -> _Rule | None:
+    kept = line.rstrip() + (" " if line.rstrip().endswith("\\") and line.rstrip() != line else "")
+    if not kept or kept.startswith("#"):
+        return None
+    ignores = not kept.startswith("!")
+    pattern = kept if ignores else kept[1:]
+    if not pattern.strip("/"):
+        return None
+    return _Rule(Glob(pattern), ignores, pattern.endswith("/"))
