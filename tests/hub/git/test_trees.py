@@ -4,10 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wingman.hub.git.objects import EMPTY_TREE, MODE_FILE, GitObject, ObjectKind, parse_tree
+from wingman.hub.git.objects import (
+    EMPTY_TREE,
+    MODE_DIRECTORY,
+    MODE_FILE,
+    GitObject,
+    ObjectKind,
+    TreeEntry,
+    make_tree,
+    parse_tree,
+)
 from wingman.hub.git.trees import (
+    MAX_DEPTH,
     InvalidPath,
     NewFile,
+    TooManyFiles,
     check_path,
     differences,
     edit,
@@ -181,3 +192,31 @@ def test_editing_step_by_step_equals_a_plain_dictionary(steps):
     found = {entry.path: entry.oid for entry in walk(trees, root) if not entry.is_directory}
     assert found == {path: blob(text) for path, text in plain.items()}
     assert {path: entry.oid for path, entry in find_entries(trees, root, plain).items()} == found
+
+
+def test_no_path_leads_through_more_folders_than_readers_follow():
+    assert check_path("/".join("d" * MAX_DEPTH))
+    with pytest.raises(InvalidPath):
+        check_path("/".join("d" * (MAX_DEPTH + 1)))
+
+
+def test_a_few_trees_that_name_endless_files_are_given_up():
+    trees, top = Trees(), make_tree([TreeEntry(f"f{number}", MODE_FILE, blob("x")) for number in range(50)])
+    for _ in range(6):
+        trees.objects[top.oid] = top
+        top = make_tree([TreeEntry(f"d{number}", MODE_DIRECTORY, top.oid) for number in range(50)])
+    trees.objects[top.oid] = top
+
+    with pytest.raises(TooManyFiles):
+        walk(trees, top.oid)
+
+
+def test_folders_stacked_on_folders_are_not_followed_without_end():
+    trees, top = Trees(), make_tree([TreeEntry("f", MODE_FILE, blob("x"))])
+    for _ in range(2000):
+        trees.objects[top.oid] = top
+        top = make_tree([TreeEntry("d", MODE_DIRECTORY, top.oid)])
+    trees.objects[top.oid] = top
+
+    with pytest.raises(InvalidPath):
+        list(differences(trees, EMPTY_TREE, top.oid))

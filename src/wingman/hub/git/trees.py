@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wingman.hub.errors import Invalid
+from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.git.objects import EMPTY_TREE, MODE_DIRECTORY, GitObject, TreeEntry, make_tree
 
 TreeLoader = Callable[[Iterable[str]], Mapping[str, Sequence[TreeEntry]]]
@@ -17,7 +17,20 @@ MAX_PATH_BYTES = 4096
 _OUTSIDE_ON_WINDOWS = re.compile(r"(?:\.\.)?\\|[A-Za-z]:\\")
 """Beyond its start a path may hold backslashes, as git and the public Hub have it; clients guard themselves."""
 
+MAX_DEPTH = 100
+"""Folders within folders. Deeper ones are of use to nobody, and every reader would have to follow."""
+
+MAX_WALKED = 1_000_000
+"""The same folder may stand in many places: a few small trees can name more files than there is memory for."""
+
 _FORBIDDEN_SEGMENTS = {"", ".", "..", ".git"}
+
+
+class TooManyFiles(TooLarge):
+    """A tree with more entries than are listed, compared or copied at once."""
+
+    def __init__(self) -> None:
+        super().__init__(f"There are more than {MAX_WALKED} files here: look at one folder at a time.")
 
 
 class InvalidPath(Invalid):
@@ -37,6 +50,8 @@ def check_path(path: str) -> str:
         raise InvalidPath(path, "control characters are not allowed.")
     if _OUTSIDE_ON_WINDOWS.match(path):
         raise InvalidPath(path, "on Windows it would lie outside of the repository.")
+    if len(segments) > MAX_DEPTH:
+        raise InvalidPath(path[:200], f"it leads through more than {MAX_DEPTH} folders.")
     try:
         length = len(path.encode())
     except UnicodeEncodeError as error:
@@ -95,13 +110,18 @@ def find_entries(load: TreeLoader, root: str, paths: Iterable[str]) -> dict[str,
 
 
 def walk(load: TreeLoader, root: str, *, prefix: str = "") -> list[PathEntry]:
-    """Everything below the tree `root`, files and directories, sorted by path; paths start with `prefix`."""
+    """Everything below the tree `root`, files and directories, sorted by path; paths start with `prefix`.
+
+    Raises `TooManyFiles`.
+    """
     entries: list[PathEntry] = []
     level = [(prefix, root)]
     while level:
         loaded = load({oid for _, oid in level})
         following = []
         for folder, oid in level:
+            if len(entries) > MAX_WALKED:
+                raise TooManyFiles
             for child in loaded.get(oid, ()):
                 path = f"{folder}/{child.name}" if folder else child.name
                 entries.append(PathEntry(path, child.mode, child.oid))
@@ -131,9 +151,19 @@ class Change:
 
 
 def differences(load: TreeLoader, before: str, after: str, *, prefix: str = "") -> Iterator[Change]:
-    """The files that differ, by path; equal subtrees are never opened."""
+    """The files that differ, by path; equal subtrees are never opened. Raises `TooManyFiles`, `InvalidPath`."""
+    for number, change in enumerate(_differences(load, before, after, prefix=prefix)):
+        if number >= MAX_WALKED:
+            raise TooManyFiles
+        yield change
+
+
+def _differences(load: TreeLoader, before: str, after: str, *, prefix: str) -> Iterator[Change]:
     if before == after:
         return
+    # Folders that were pushed one after another can be stacked higher than any single path that was checked.
+    if prefix.count("/") > 2 * MAX_DEPTH:
+        raise InvalidPath(prefix[:200], f"it leads through more than {MAX_DEPTH} folders.")
     old = {entry.name: entry for entry in _entries(load, before)}
     new = {entry.name: entry for entry in _entries(load, after)}
     for name in sorted(old.keys() | new.keys()):
@@ -143,7 +173,7 @@ def differences(load: TreeLoader, before: str, after: str, *, prefix: str = "") 
         path = f"{prefix}/{name}" if prefix else name
         left_tree = left.oid if left and left.is_directory else EMPTY_TREE
         right_tree = right.oid if right and right.is_directory else EMPTY_TREE
-        yield from differences(load, left_tree, right_tree, prefix=path)
+        yield from _differences(load, left_tree, right_tree, prefix=path)
         left_file = left if left and not left.is_directory else None
         right_file = right if right and not right.is_directory else None
         if left_file or right_file:
