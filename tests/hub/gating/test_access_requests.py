@@ -8,7 +8,7 @@ from wingman.hub.access.model import ANONYMOUS, Caller
 from wingman.hub.accounts.model import Membership, Role, Token, TokenRole
 from wingman.hub.accounts.store import AccountMissing
 from wingman.hub.app import Hub
-from wingman.hub.errors import Forbidden, Invalid, Unauthorized
+from wingman.hub.errors import Forbidden, Invalid, TooLarge, Unauthorized
 from wingman.hub.gating.model import AccessDecided, AccessRequestMissing, AccessStatus
 from wingman.hub.repos.model import Repo, RepoGated, RepoKind
 
@@ -123,3 +123,13 @@ def test_a_role_elsewhere_opens_nothing(hub: Hub, alice: Caller, bob: Caller, re
     admin_elsewhere = replace(bob, memberships=(Membership(organization=acme, role=Role.ADMIN),))
 
     assert not may_read(hub, admin_elsewhere, repo)
+
+
+def test_a_token_that_only_reads_does_not_ask(hub: Hub, alice: Caller, bob: Caller, repo: Repo):
+    secret, _ = hub.accounts.create_token(bob.user.id, name="reads", role=TokenRole.READ)
+    with pytest.raises(Forbidden):
+        hub.access_requests.ask(hub.accounts.caller_for_token(secret), repo, {})
+
+    with pytest.raises(TooLarge):
+        hub.access_requests.ask(bob, repo, {"why": "x" * 30_000})
+    assert names(hub, alice, repo, AccessStatus.PENDING) == []

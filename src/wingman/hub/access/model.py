@@ -102,6 +102,8 @@ def may_create_in(caller: Caller, namespace_id: NamespaceId) -> bool:
     """Whether the caller may make repositories in a namespace."""
     if not caller.may_write_at_all or caller.user is None:
         return False
+    if caller.token is not None and caller.token.repo_scope is not None:
+        return False
     role = caller.role_in(namespace_id)
     return caller.user.is_admin or (role is not None and role.includes(Role.CONTRIBUTE))
 

@@ -1,5 +1,6 @@
 """Asking for access to a gated repository, and deciding on it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,11 +8,13 @@ from wingman.hub.access.model import Caller, Permission, may, refuse, require_us
 from wingman.hub.accounts.model import User
 from wingman.hub.accounts.store import AccountMissing
 from wingman.hub.database import now
-from wingman.hub.errors import Invalid
+from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.events.model import ACCESS_DECIDED, ACCESS_REQUESTED, Event
 from wingman.hub.gating.model import AccessDecided, AccessRequest, AccessRequestMissing, AccessStatus
 from wingman.hub.repos.model import Repo
 from wingman.hub.store import Store, Transaction
+
+MAX_FIELDS_CHARACTERS = 20_000
 
 
 class AccessRequestService:
@@ -23,9 +26,13 @@ class AccessRequestService:
     def ask(self, caller: Caller, repo: Repo, fields: Mapping[str, Any]) -> AccessRequest:
         """Ask for oneself: accepted at once where the gate is "auto"; asking twice changes nothing.
 
-        Raises `Unauthorized`, `Invalid` (the repository is not gated).
+        Raises `Unauthorized`, `Forbidden` (a token that only reads), `Invalid` (the repository is not gated).
         """
         user = require_user(caller)
+        if not caller.may_write_at_all or (caller.token is not None and caller.token.repo_scope is not None):
+            raise refuse(caller, f"ask for access to {repo.full_name}")
+        if len(json.dumps(fields)) > MAX_FIELDS_CHARACTERS:
+            raise TooLarge(f"The answers have more than {MAX_FIELDS_CHARACTERS} characters together.")
         if repo.gated is None:
             raise Invalid(f"{repo.full_name} is open to everyone who can see it; there is no need to ask.")
         with self._store.write() as tx:
