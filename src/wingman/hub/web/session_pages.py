@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from wingman.hub.accounts.model import User
 from wingman.hub.accounts.service import MIN_PASSWORD_LENGTH, SESSION_DAYS, InvalidToken, WrongCredentials
+from wingman.hub.accounts.throttle import TooManyTries
 from wingman.hub.errors import Forbidden
 from wingman.hub.http.requests import SESSION_COOKIE
 from wingman.hub.web.page import THEME_COOKIE, THEMES, PageRequest, go_to, page, safe_next, show
@@ -21,9 +22,13 @@ def login(request: PageRequest) -> Response:
     target = safe_next(request.field("next", "/"))
     name = request.field("name").strip()
     try:
-        secret = request.hub.accounts.sign_in(name, request.field("password"))
+        origin = request.client.host if request.client else ""
+        secret = request.hub.accounts.sign_in(name, request.field("password"), origin=origin)
     except WrongCredentials as error:
         return show(request, "login.html", 401, next=target, name=name, problem=str(error))
+    except TooManyTries as error:
+        wait = {"Retry-After": str(error.retry_after_s)}
+        return show(request, "login.html", 429, wait, next=target, name=name, problem=str(error))
     return with_session(request, go_to(target), secret)
 
 

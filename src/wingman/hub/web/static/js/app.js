@@ -1,4 +1,4 @@
-// What every page gains from scripts: copying, the jump dialog, tabs, search as one types, the theme without a reload.
+// What every page gains from scripts: copying, the jump dialog, search as one types, the theme without a reload.
 // Everything here is a convenience; the pages work without it.
 
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -138,48 +138,6 @@ topSearch?.addEventListener("pointerdown", (event) => {
   event.preventDefault();
   openJump();
 });
-
-// --- tabs over sections that are all shown without scripts ---
-
-for (const box of $$("[data-tabs]")) {
-  const panels = $$("[data-tab]", box);
-  if (panels.length < 2) continue;
-  const bar = document.createElement("div");
-  bar.className = "tabs small";
-  bar.role = "tablist";
-  const pick = (index, focus) => {
-    panels.forEach((panel, number) => { panel.hidden = number !== index; });
-    $$("button", bar).forEach((button, number) => {
-      button.setAttribute("aria-selected", String(number === index));
-      button.tabIndex = number === index ? 0 : -1;
-      if (focus && number === index) button.focus();
-    });
-  };
-  panels.forEach((panel, index) => {
-    const title = $("[data-tab-title]", panel);
-    const button = document.createElement("button");
-    button.type = "button";
-    button.role = "tab";
-    button.id = `tab-${index}`;
-    button.textContent = title.textContent;
-    button.setAttribute("aria-controls", `panel-${index}`);
-    button.addEventListener("click", () => pick(index));
-    panel.id = `panel-${index}`;
-    panel.role = "tabpanel";
-    panel.setAttribute("aria-labelledby", button.id);
-    title.hidden = true;
-    bar.append(button);
-  });
-  bar.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const buttons = $$("button", bar);
-    const current = buttons.findIndex((button) => button.tabIndex === 0);
-    pick((current + step + buttons.length) % buttons.length, true);
-  });
-  box.prepend(bar);
-  pick(0);
-}
 
 // --- the find pages: results while one types, the state always in the address ---
 
