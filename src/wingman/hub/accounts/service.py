@@ -24,12 +24,14 @@ from wingman.hub.accounts.model import (
     check_name,
 )
 from wingman.hub.accounts.store import AccountMissing
+from wingman.hub.accounts.throttle import Throttle
 from wingman.hub.database import now
 from wingman.hub.errors import Invalid, Unauthorized
 from wingman.hub.store import Store, Transaction
 
 SESSION_DAYS = 30
 MIN_PASSWORD_LENGTH = 8
+MAX_PASSWORD_LENGTH = 1000
 _Account = TypeVar("_Account", User, Organization)
 _hasher = PasswordHasher()
 
@@ -68,8 +70,9 @@ def hash_secret(secret: str) -> bytes:
 
 
 class AccountService:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, throttle: Throttle | None = None) -> None:
         self._store = store
+        self._throttle = throttle or Throttle()
 
     def caller_for_token(self, secret: str) -> Caller:
         """Whoever holds this token. Raises `InvalidToken`."""
@@ -87,16 +90,20 @@ class AccountService:
                 return None
             return SignedIn(_caller(tx, session.user_id, None), session.csrf)
 
-    def sign_in(self, name: str, password: str) -> str:
-        """Check the password and open a session; returns the cookie's secret. Raises `WrongCredentials`."""
+    def sign_in(self, name: str, password: str, *, origin: str = "") -> str:
+        """Check the password and open a session; returns the cookie's secret. `origin`: the address it came from.
+
+        Raises `WrongCredentials`, `TooManyTries`.
+        """
         with self._store.read() as tx:
             user, known_hash = _user_and_hash(tx, name)
-        try:
-            _hasher.verify(known_hash or _nobodys_hash(), password)
-        except (VerifyMismatchError, InvalidHashError) as error:
-            raise WrongCredentials from error
-        if user is None or known_hash is None:
-            raise WrongCredentials
+        with self._throttle.attempt(name, origin):
+            try:
+                _hasher.verify(known_hash or _nobodys_hash(), password)
+            except (VerifyMismatchError, InvalidHashError) as error:
+                raise WrongCredentials from error
+            if user is None or known_hash is None:
+                raise WrongCredentials
         return self.open_session(user.id)
 
     def open_session(self, user_id: NamespaceId) -> str:
@@ -120,6 +127,8 @@ class AccountService:
         """Set a password and sign the user out everywhere. Raises `Invalid` for a short one."""
         if len(password) < MIN_PASSWORD_LENGTH:
             raise Invalid(f"A password needs at least {MIN_PASSWORD_LENGTH} characters.")
+        if len(password) > MAX_PASSWORD_LENGTH:
+            raise Invalid(f"A password has at most {MAX_PASSWORD_LENGTH} characters.")
         password_hash = _hasher.hash(password)
         with self._store.write() as tx:
             tx.accounts.set_password_hash(user_id, password_hash)

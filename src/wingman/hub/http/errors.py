@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from wingman.hub.accounts.service import InvalidToken
+from wingman.hub.accounts.throttle import TooManyTries
 from wingman.hub.commits.model import FileToDeleteMissing
 from wingman.hub.errors import (
     Conflict,
@@ -78,6 +79,7 @@ _STATUS: dict[type[HubError], int] = {
     TooLarge: 413,
     OutOfSpace: 507,
     GitMissing: 501,
+    TooManyTries: 429,
     Busy: 503,
     Stalled: 408,
 }
@@ -103,6 +105,8 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
             return Answer(503, headers={"Retry-After": str(error.retry_after_s)})
         case RangeNotSatisfiable():
             return Answer(416, headers={"Content-Range": f"bytes */{error.size}"})
+        case TooManyTries():
+            return Answer(429, headers={"Retry-After": str(error.retry_after_s)})
         case Busy():
             return Answer(503, headers={"Retry-After": "3"})
     return Answer(next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500))
