@@ -14,7 +14,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 
 from tests.servers.hub import LiveHub
 
-pytestmark = [pytest.mark.client, pytest.mark.slow]
+pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 NUM_KILLS = 12
 NUM_WRITERS = 5
