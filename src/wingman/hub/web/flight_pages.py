@@ -23,6 +23,7 @@ from wingman.hub.repos.store import RepoFilter
 from wingman.hub.web.charts import line_chart, shade
 from wingman.hub.web.page import PageRequest, async_page, go_to, page, show, show_part
 from wingman.hub.web.repo_pages import readable_repo_page
+from wingman.hub.web.results import estimate
 from wingman.hub.web.templating import segment_quote
 
 FLIGHTS_A_PAGE = 30
@@ -173,7 +174,7 @@ def _outcome(request: PageRequest, found: Flight) -> dict[str, Any]:
         if other.id != found.id and other.task == found.task
     ]
     return {
-        "report": report if isinstance(report, dict) else None,
+        "verdict": _verdict(report),
         "metrics": _metric_rows(report) if isinstance(report, dict) else [],
         "confusion": _confusion(report) if isinstance(report, dict) else None,
         "worst_rows": [row for row in worst if isinstance(row, dict)][:50] if isinstance(worst, list) else [],
@@ -182,6 +183,12 @@ def _outcome(request: PageRequest, found: Flight) -> dict[str, Any]:
         "published": repo if repo is not None and _may_see(request, repo) else None,
         "others": others,
     }
+
+
+def _verdict(report: Any) -> str:
+    compared = report.get("mcnemar") if isinstance(report, dict) else None
+    words = compared.get("words") if isinstance(compared, dict) else None
+    return words if isinstance(words, str) else ""
 
 
 def _may_see(request: PageRequest, repo: Any) -> bool:
@@ -207,22 +214,11 @@ def _metric_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     classic = baseline.get("metrics") if isinstance(baseline, dict) else {}
     rows = []
     for name, figure in metrics.items() if isinstance(metrics, dict) else ():
-        if _is_figure(figure):
-            other = classic.get(name) if isinstance(classic, dict) else None
-            rows.append(
-                {
-                    "name": name.replace("_", " "),
-                    "model": figure,
-                    "baseline": other if _is_figure(other) else None,
-                }
-            )
+        model = estimate(figure)
+        if model is not None:
+            other = estimate(classic.get(name)) if isinstance(classic, dict) else None
+            rows.append({"name": name.replace("_", " "), "model": model, "baseline": other})
     return rows
-
-
-def _is_figure(figure: Any) -> bool:
-    return isinstance(figure, dict) and all(
-        isinstance(figure.get(key), (int, float)) for key in ("value", "low", "high")
-    )
 
 
 def _confusion(report: Mapping[str, Any]) -> dict[str, Any] | None:

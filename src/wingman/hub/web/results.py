@@ -73,3 +73,31 @@ def _object(value: Any) -> Mapping[str, Any]:
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
     return float(value) if is_number and abs(value) < 1e15 else None
+
+
+@dataclass(frozen=True, slots=True)
+class FlightFigures:
+    """What a landed flight says of itself in a line; whatever of it makes no sense is left out."""
+
+    accuracy: Mapping[str, float] | None
+    baseline: Mapping[str, float] | None
+    p_value: float | None
+    revision: str
+
+
+def flight_figures(result: Any) -> FlightFigures:
+    given = _object(result)
+    revision = given.get("revision")
+    return FlightFigures(
+        accuracy=estimate(_object(given.get("metrics")).get("accuracy")),
+        baseline=estimate(_object(given.get("baseline")).get("accuracy")),
+        p_value=_number(given.get("mcnemar_p")),
+        revision=revision if isinstance(revision, str) else "",
+    )
+
+
+def estimate(figure: Any) -> dict[str, float] | None:
+    """{"value", "low", "high"}, all of them finite numbers; else None."""
+    found = {name: _number(_object(figure).get(name)) for name in ("value", "low", "high")}
+    known = {name: value for name, value in found.items() if value is not None}
+    return known if len(known) == 3 else None

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from wingman.hub.web.assets import asset_url
 from wingman.hub.web.highlighting import highlight_block
+from wingman.hub.web.results import flight_figures
 
 
 def bytes_text(size: int) -> str:
@@ -124,6 +125,7 @@ def _environment() -> Environment:
         "path": path_quote,
         "segment": segment_quote,
         "shown": shown_name,
+        "figures": flight_figures,
     }
     environment.globals |= {"asset": asset_url, "icon": icon}
     return environment
