@@ -6,20 +6,28 @@ of surrogate pairs that have no UTF-8, numbers that are none.
 
 import json
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 MAX_DEPTH = 64
 """Deeper nesting is refused; the recursion of whoever handles the value stays far from its limit."""
 
 
-def load_json(data: bytes | str, *, parse_int: Callable[[str], int] = int) -> Any:
+def load_json(data: bytes | str, *, parse_int: Callable[[str], int] = int, nan_is_null: bool = False) -> Any:
     """The value. Raises `ValueError`, which says what is wrong with the text.
+
+    nan_is_null: take NaN and infinities, which JSON does not know but Python writes, for null.
 
     >>> load_json('{"a": [1]}')
     {'a': [1]}
     """
     try:
-        value = json.loads(data, parse_int=parse_int, parse_constant=_refuse_constant)
+        value = json.loads(
+            data,
+            parse_int=parse_int,
+            parse_float=_finite,
+            parse_constant=_null if nan_is_null else _refuse_constant,
+        )
     except RecursionError as error:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from error
     brackets, escape = (b"[{", b"\\u") if isinstance(data, bytes) else ("[{", "\\u")
@@ -35,6 +43,17 @@ def whole_number(digits: str) -> int:
     if not -(1 << 63) <= number < 1 << 63:
         raise ValueError(f"the number {digits[:30]} is too large")
     return number
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"the number {digits[:30]} is too large")
+    return number
+
+
+def _null(name: str) -> None:
+    return None
 
 
 def _refuse_constant(name: str) -> None:

@@ -5,13 +5,10 @@ rows show lines of the data, so `OWNERS_FILES` stay with the first two.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import yaml
 
 from wingman.hub.access.model import Caller, Permission, may, refuse, require_user, visibility
 from wingman.hub.accounts.model import User
@@ -32,6 +29,8 @@ from wingman.hub.flights.model import (
     fold,
 )
 from wingman.hub.flights.store import FlightFilter
+from wingman.hub.json_text import load_json
+from wingman.hub.repos.front_matter import read_yaml
 from wingman.hub.repos.model import Repo, RepoId, RepoKind
 from wingman.hub.store import Store, Transaction
 
@@ -243,11 +242,11 @@ class FlightService:
         return compare_reports(self._outcome(first), self._outcome(second))
 
     def _outcome(self, flight: Flight) -> Outcome:
-        report = _parsed(self._known_file(flight, "report.json"), json.loads)
+        report = _parsed(self._known_file(flight, "report.json"), _read_json)
         if not isinstance(report, Mapping):
             raise FlightFileMissing(flight.id, "report.json")
-        worst_rows = _parsed(self._known_file(flight, "worst_rows.json"), json.loads)
-        recipe = _parsed(self._known_file(flight, "recipe.yaml"), yaml.safe_load)
+        worst_rows = _parsed(self._known_file(flight, "worst_rows.json"), _read_json)
+        recipe = _parsed(self._known_file(flight, "recipe.yaml"), _read_yaml)
         result = flight.result or {}
         return Outcome(
             flight_id=flight.id,
@@ -375,5 +374,13 @@ def _parsed(content: bytes | None, parse: Callable[[bytes], Any]) -> Any:
         return None
     try:
         return parse(content)
-    except (ValueError, yaml.YAMLError):
+    except ValueError:
         return None
+
+
+def _read_json(content: bytes) -> Any:
+    return load_json(content, nan_is_null=True)
+
+
+def _read_yaml(content: bytes) -> Any:
+    return read_yaml(content.decode("utf-8", "replace"))

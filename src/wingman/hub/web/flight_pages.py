@@ -18,6 +18,7 @@ from wingman.hub.flights.model import EventKind, Flight, FlightNumber, FlightOrd
 from wingman.hub.flights.orders import METHODS, read_order
 from wingman.hub.flights.service import is_own
 from wingman.hub.http.paging import number_cursor
+from wingman.hub.json_text import load_json
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.store import RepoFilter
 from wingman.hub.web.charts import line_chart, shade
@@ -203,7 +204,7 @@ def _json_file(request: PageRequest, found: Flight, names: set[str], name: str) 
     if name not in names:
         return None
     try:
-        return json.loads(request.hub.flights.read_file(request.caller, found, name))
+        return load_json(request.hub.flights.read_file(request.caller, found, name), nan_is_null=True)
     except ValueError:
         return None
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from wingman.hub.contents.model import OpenedFile
+from wingman.hub.json_text import load_json
 from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.web.highlighting import highlight_file
 from wingman.hub.web.markdown import Place, RenderedCard, render_markdown
@@ -75,8 +76,8 @@ def rendered_card(text: str, place: Place) -> RenderedCard:
 
 def _indented(text: str) -> str:
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        return json.dumps(load_json(text, nan_is_null=True), indent=2, ensure_ascii=False)
+    except ValueError:
         return text
 
 
