@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 
 from wingman.hub.accounts.service import seed
 from wingman.hub.app import Hub, create_app
+from wingman.hub.http.requests import HubRequest
 
 REPO = "/api/models/alice/m"
 DEEP = b'{"files":' + b"[" * 20_000
@@ -282,3 +284,64 @@ def _kind_of(convertor: Any) -> str:
 def _suffix(convertor: Any) -> str:
     kind = _kind_of(convertor)
     return "" if kind == "str" else f":{kind}"
+
+
+def test_reports_of_flights_may_say_anything(client):
+    content = [
+        b"[" * 50_000,
+        b'{"metrics": {"accuracy": {"value": NaN}}}',
+        b'{"a": "\\ud800"}',
+        b'{"rows": 1e999}',
+    ]
+    recipes = [b"a: " + b"[" * 50_000, b"a: &a [*a]", b"\xff", b"seed: 2020-99-99"]
+    for number, (report, recipe) in enumerate(zip(content, recipes, strict=True)):
+        for flight in (f"a{number}", f"b{number}"):
+            at = f"/api/wingman/flights/{flight}"
+            assert client.post("/api/wingman/flights", json={"id": flight, "task": "t"}).status_code == 200
+            for name, data in (("report.json", report), ("worst_rows.json", report), ("recipe.yaml", recipe)):
+                assert client.put(f"{at}/files/{name}", content=data).status_code == 200
+            page = client.get(f"/flights/{flight}", headers={"Accept": "text/html"})
+            assert page.status_code < 500
+        for path in ("/api/wingman/flights/compare", "/flights/compare"):
+            pair = {"first": f"a{number}", "second": f"b{number}"}
+            assert client.get(path, params=pair).status_code < 500, (path, report[:40])
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 50_000, b'{"a": "\\ud800"}', b'{"model_type": 1e999}', b'{"architectures": NaN}']
+)
+def test_a_config_that_is_no_json_breaks_neither_lists_nor_pages(client, text):
+    lines = [
+        {"key": "header", "value": {"summary": "s"}},
+        {
+            "key": "file",
+            "value": {
+                "path": "config.json",
+                "content": base64.b64encode(text).decode(),
+                "encoding": "base64",
+            },
+        },
+    ]
+    body = b"\n".join(json.dumps(line).encode() for line in lines)
+    assert client.post(f"{REPO}/commit/main", content=body).status_code == 200
+    for path in (REPO, "/api/models?full=1", "/alice/m", "/alice/m/blob/main/config.json", "/models"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_commit_of_endless_lines_is_cut_short(client):
+    line = b'{"key":"deletedFile","value":{"path":"zz"}}\n'
+    assert client.post(f"{REPO}/commit/main", content=line * 100_001).status_code == 413
+
+
+def test_the_host_header_does_not_choose_where_workers_take_their_token():
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [(b"host", b"evil.example")],
+        "server": None,
+    }
+    scope["app"] = SimpleNamespace(
+        state=SimpleNamespace(hub=SimpleNamespace(settings=SimpleNamespace(public_url="", port=8080)))
+    )
+    assert HubRequest(scope).local_base == "http://127.0.0.1:8080"

@@ -19,7 +19,7 @@ from wingman.hub.commits.model import (
     Operation,
 )
 from wingman.hub.commits.sizing import is_large
-from wingman.hub.errors import Invalid
+from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.git.attributes import Attributes, parse_attributes
 from wingman.hub.git.ignoring import IgnoreRules
 from wingman.hub.git.revisions import RevisionMissing
@@ -33,6 +33,7 @@ from wingman.hub.repos.model import Repo, RepoKind
 
 COMMIT_BODY_LIMIT = 1 << 30
 MAX_PREUPLOAD_FILES = 1000
+MAX_OPERATIONS = 100_000
 
 
 def validate_yaml(request: HubRequest) -> Response:
@@ -135,6 +136,8 @@ def parse_commit_body(body: bytes) -> CommitRequest:
     header: Mapping[str, Any] = {}
     operations: list[Operation] = []
     for number, line in _lines(body):
+        if len(operations) >= MAX_OPERATIONS:
+            raise TooLarge(f"A commit has at most {MAX_OPERATIONS} operations: make several of it.")
         try:
             item = load_json(line, parse_int=whole_number)
             key, value = item["key"], item["value"]

@@ -57,7 +57,9 @@ class HubRequest(Request):
         if server and server[1] is not None:
             host, port = server
             return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return self.base
+        # Never from the Host header: whoever asks would choose where a worker takes its token and its model.
+        settings = self.hub.settings
+        return settings.public_url or f"http://127.0.0.1:{settings.port}"
 
     @cached_property
     def signed_in(self) -> SignedIn | None:

@@ -19,7 +19,7 @@ _PASSED_ON = ("content-type", "retry-after", "x-repo-commit")
 async def ask(request: HubRequest) -> Response:
     body = await read_body(request, BODY_LIMIT)
     caller, repo, commit = await run_in_threadpool(_model_in, request)
-    answer = await request.hub.inference.ask(repo, commit, caller, _local_address(request), body)
+    answer = await request.hub.inference.ask(repo, commit, caller, request.local_base, body)
     return _response(answer)
 
 
@@ -47,17 +47,6 @@ def _model_in(request: HubRequest) -> tuple[Caller, Repo, str]:
 def _response(answer: WorkerAnswer) -> Response:
     headers = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
     return Response(bytes(answer.body), answer.status, headers)
-
-
-def _local_address(request: HubRequest) -> str:
-    """Where a process on this machine reaches this Hub: the socket that this very request came in on."""
-    server = request.scope.get("server")
-    if server and server[1] is not None:
-        host, port = server
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    # Never from the Host header: whoever asks would choose where the worker takes its token and its model.
-    settings = request.hub.settings
-    return settings.public_url or f"http://127.0.0.1:{settings.port}"
 
 
 routes: list[Route] = [
