@@ -56,6 +56,12 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     opened.close()
 
 
+@pytest.fixture(autouse=True)
+def patient_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine counting a few repositories may take longer than a list waits for."""
+    monkeypatch.setattr("wingman.hub.web.find_pages.COUNT_PATIENCE_S", 30.0)
+
+
 @pytest.fixture
 def new_browser(hub: Hub) -> Callable[[], Browser]:
     """The application's own start and end are left out: pages need neither workers nor watchers."""

@@ -8,7 +8,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
 from typing import Generic, TypeVar
 
 _Value = TypeVar("_Value")
@@ -24,29 +25,34 @@ class Counted(Generic[_Value]):
         self._fresh_s = fresh_s
         self._clock = clock
         self._kept: OrderedDict[Hashable, tuple[float, _Value]] = OrderedDict()
-        self._renewing: set[Hashable] = set()
+        self._counting: dict[Hashable, Future[_Value]] = {}
         self._lock = threading.Lock()
-        self._workers = ThreadPoolExecutor(1, thread_name_prefix="counted")
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="counted")
 
-    def get(self, key: Hashable, count: Callable[[], _Value]) -> _Value:
-        """The value of `key`, worked out by `count` if there is none yet."""
+    def get(self, key: Hashable, count: Callable[[], _Value], *, patience_s: float) -> _Value | None:
+        """The value of `key`; None where there is none yet and counting takes longer than `patience_s`."""
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
                 self._kept.move_to_end(key)
-                is_stale = self._clock() - known[0] > self._fresh_s
-                if is_stale and key not in self._renewing:
-                    self._renewing.add(key)
-                    self._workers.submit(self._renew, key, count)
-                return known[1]
-        return self._keep(key, count())
-
-    def _renew(self, key: Hashable, count: Callable[[], _Value]) -> None:
+                if self._clock() - known[0] <= self._fresh_s:
+                    return known[1]
+            future = self._counting.get(key)
+            if future is None:
+                future = self._counting[key] = self._workers.submit(self._count, key, count)
+        if known is not None:
+            return known[1]
         try:
-            self._keep(key, count())
+            return future.result(patience_s)
+        except StillRunning:
+            return None
+
+    def _count(self, key: Hashable, count: Callable[[], _Value]) -> _Value:
+        try:
+            return self._keep(key, count())
         finally:
             with self._lock:
-                self._renewing.discard(key)
+                self._counting.pop(key, None)
 
     def _keep(self, key: Hashable, value: _Value) -> _Value:
         with self._lock:

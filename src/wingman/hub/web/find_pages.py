@@ -17,6 +17,8 @@ from wingman.hub.web.page import PAGE_HEADERS, PageRequest, page, show
 
 PAGE_SIZE = 30
 _JUMP_SIZE = 5
+COUNT_PATIENCE_S = 0.06
+"""For so long a list waits for its facets; then it is shown without, and the page asks again by itself."""
 _counts: Counted[tuple[Any, Any, int]] = Counted()
 
 
@@ -71,7 +73,8 @@ def find(request: PageRequest) -> Response:
     )
     found = request.hub.repos.page(wanted)
     repos = found[:PAGE_SIZE]
-    counts, owners, number = _counted(request, search)
+    counted = _counted(request, search)
+    counts, owners, number = counted or ({}, {}, None)
     more = ""
     if len(found) > PAGE_SIZE:
         after = json.dumps([sort_value(repos[-1], search.sort), repos[-1].id])
@@ -90,7 +93,8 @@ def find(request: PageRequest) -> Response:
     )
 
 
-def _counted(request: PageRequest, search: Search) -> tuple[Any, Any, int]:
+def _counted(request: PageRequest, search: Search) -> tuple[Any, Any, int] | None:
+    """Tags, owners and the number of what is found; None where that is still being counted."""
     visible_to = visibility(request.caller)
     wanted = RepoFilter(
         kind=search.kind,
@@ -102,7 +106,9 @@ def _counted(request: PageRequest, search: Search) -> tuple[Any, Any, int]:
     repos = request.hub.repos
     # The service is part of the key: tests and embedders run more than one Hub in a process.
     return _counts.get(
-        (id(repos), wanted), lambda: repos.survey(wanted, facet_prefixes(search.kind), limit=200)
+        (id(repos), wanted),
+        lambda: repos.survey(wanted, facet_prefixes(search.kind), limit=200),
+        patience_s=COUNT_PATIENCE_S,
     )
 
 

@@ -156,6 +156,13 @@ if (find) {
     const hadFocus = document.activeElement === input;
     const at = input.selectionStart;
     const typed = input.value;
+    const isCounting = $("[data-counting]", fresh);
+    if (isCounting) {
+      // Until the new facets are counted, the ones of before stay.
+      const facets = $(".facets", find);
+      if (facets) $(".facets", fresh)?.replaceWith(facets);
+      setTimeout(() => mine === asked && load(address, push), 600);
+    }
     find.replaceChildren(...fresh.childNodes);
     const next = $("#find-q", find);
     if (hadFocus) {
@@ -165,6 +172,7 @@ if (find) {
     }
     if (push) history.replaceState(null, "", address);
   };
+  if ($("[data-counting]", find)) setTimeout(() => asked || load(location.pathname + location.search, false), 600);
   const address = () => {
     const form = $("[data-find-form]", find);
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
