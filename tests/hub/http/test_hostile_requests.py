@@ -345,3 +345,15 @@ def test_the_host_header_does_not_choose_where_workers_take_their_token():
         state=SimpleNamespace(hub=SimpleNamespace(settings=SimpleNamespace(public_url="", port=8080)))
     )
     assert HubRequest(scope).local_base == "http://127.0.0.1:8080"
+
+
+def test_events_of_flights_may_say_anything(client):
+    times = ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01T00:00:00Z")
+    for event in ("flight_started", "step_started", "progress", "metric", "step_finished", "flight_finished"):
+        for odd in ODD_VALUES:
+            said = dict.fromkeys(("step", "seconds", "summary", "done", "total", "name", "value", "result"), odd)
+            for time in times:
+                line = json.dumps({"time": time, "event": event, **said, "step": odd or "s"})
+                assert client.post("/api/wingman/flights/e/events", content=line).status_code < 500, line
+    for path in ("/api/wingman/flights/e", "/api/wingman/flights", "/flights", "/flights/e"):
+        assert client.get(path).status_code < 500, path

@@ -31,7 +31,7 @@ def parse_events(body: bytes) -> list[FlightEvent]:
         if line.strip():
             try:
                 event = parse_event(line)
-            except (ValueError, RecursionError) as error:
+            except (ValueError, OverflowError, RecursionError) as error:
                 raise Invalid(f"Line {number} of the body is not an event: {error}") from error
             if event is not None:
                 parsed.append(event)

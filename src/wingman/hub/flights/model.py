@@ -222,11 +222,12 @@ def _step_finished(flight: Flight, event: FlightEvent) -> Flight:
     if event.step is None:
         return flight
     begun = next((step for step in flight.steps if step.name == event.step), Step(event.step, event.at))
+    seconds, summary = event.facts.get("seconds"), event.facts.get("summary")
     ended = replace(
         begun,
         finished_at=event.at,
-        seconds=event.facts.get("seconds"),
-        summary=event.facts.get("summary") or {},
+        seconds=seconds if isinstance(seconds, int | float) else None,
+        summary=summary if isinstance(summary, Mapping) else {},
         reused=bool(event.facts.get("reused", False)),
     )
     return replace(flight, steps=_with_step(flight.steps, ended), progress=None)

@@ -178,7 +178,7 @@ def _outcome(request: PageRequest, found: Flight) -> dict[str, Any]:
         "verdict": _verdict(report),
         "metrics": _metric_rows(report) if isinstance(report, dict) else [],
         "confusion": _confusion(report) if isinstance(report, dict) else None,
-        "worst_rows": [row for row in worst if isinstance(row, dict)][:50] if isinstance(worst, list) else [],
+        "worst_rows": [row for row in worst if _is_worst_row(row)][:50] if isinstance(worst, list) else [],
         "plots": sorted(name for name in names if name.endswith(".svg")),
         "recipe": recipe,
         "published": repo if repo is not None and _may_see(request, repo) else None,
@@ -198,6 +198,10 @@ def _may_see(request: PageRequest, repo: Any) -> bool:
     except HubError:
         return False
     return True
+
+
+def _is_worst_row(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("confidence", 0), int | float | None)
 
 
 def _json_file(request: PageRequest, found: Flight, names: set[str], name: str) -> Any:
