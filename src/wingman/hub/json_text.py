@@ -21,18 +21,18 @@ def load_json(data: bytes | str, *, parse_int: Callable[[str], int] = int, nan_i
     >>> load_json('{"a": [1]}')
     {'a': [1]}
     """
+    # UTF-8 alone, as RFC 8259 has it: `json.loads` would guess other encodings of bytes.
+    text = data if isinstance(data, str) else data.decode("utf-8-sig")
     try:
         value = json.loads(
-            data,
+            text,
             parse_int=parse_int,
             parse_float=_finite,
             parse_constant=_null if nan_is_null else _refuse_constant,
         )
     except RecursionError as error:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from error
-    brackets, escape = (b"[{", b"\\u") if isinstance(data, bytes) else ("[{", "\\u")
-    may_be_deep = sum(data.count(brackets[at : at + 1]) for at in (0, 1)) > MAX_DEPTH
-    if may_be_deep or escape in data:
+    if text.count("[") + text.count("{") > MAX_DEPTH or "\\u" in text:
         _check(value)
     return value
 

@@ -98,6 +98,7 @@ def test_values_of_the_wrong_kind_are_told_apart_from_our_own_mistakes(client, m
 @pytest.mark.parametrize("path", [f"{REPO}/preupload/main", f"{REPO}/commit/main", "/api/collections"])
 def test_json_that_cannot_be_kept_is_refused(client, path, text):
     assert client.post(path, content=text).status_code == 400
+    assert client.post(path, content='{"title": "t"}'.encode("utf-16")).status_code == 400
 
 
 @pytest.mark.parametrize("key", ["header", "file", "lfsFile", "copyFile", "deletedFile", "deletedFolder"])
