@@ -47,6 +47,11 @@ class Counted(Generic[_Value]):
         except StillRunning:
             return None
 
+    def close(self) -> None:
+        """Let the counts that are under way end; what is asked for afterwards is counted at once."""
+        self._workers.shutdown(wait=True)
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="counted")
+
     def _count(self, key: Hashable, count: Callable[[], _Value]) -> _Value:
         try:
             return self._keep(key, count())
