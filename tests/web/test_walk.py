@@ -120,7 +120,7 @@ def fly_from_its_page(page: Page, hub: LiveHub, tmp_path: Path) -> str:
     api = HfApi(endpoint=hub.url, token=(hub.home / "admin-token").read_text().strip())
     api.create_repo("admin/tiny")
     folder = tmp_path / "tiny"
-    write_tiny_model(folder)
+    write_tiny_model(folder, labels=("negative", "positive"))
     api.upload_folder(repo_id="admin/tiny", folder_path=folder)
     card = b"---\nlibrary_name: transformers\npipeline_tag: fill-mask\nlicense: mit\n---\n# tiny\n"
     api.upload_file(repo_id="admin/tiny", path_in_repo="README.md", path_or_fileobj=card)
@@ -144,7 +144,8 @@ def fly_from_its_page(page: Page, hub: LiveHub, tmp_path: Path) -> str:
 def read_the_result(page: Page, flight: str) -> None:
     """The page draws itself anew until the flight has ended, and then shows the evaluation."""
     assert page.url == flight
-    expect(page.locator("#evaluation")).to_be_visible(timeout=FLIGHT_MS)
+    expect(page.locator("#evaluation, .notice.bad").first).to_be_visible(timeout=FLIGHT_MS)
+    assert page.locator(".notice.bad").all_inner_texts() == []
     expect(page.locator("main")).to_contain_text("Published as")
     expect(page.locator(".confusion tbody tr")).to_have_count(2)
     expect(page.locator("#recipe")).to_be_visible()
