@@ -151,7 +151,8 @@ def _summary(summary: Mapping[str, Any]) -> str:
         label = name.replace("_", " ")
         if isinstance(value, Mapping) and "value" in value:
             value = value["value"]
-        if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
+        is_long = isinstance(value, str) and (value.startswith("http") or len(value) > 120)
+        if isinstance(value, bool) or value is None or isinstance(value, (list, dict)) or is_long:
             continue
         said.append(f"{label} {value:.4g}" if isinstance(value, float) else f"{label} {value}")
     return ", ".join(said)[:240]
