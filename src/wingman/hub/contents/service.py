@@ -61,6 +61,24 @@ class ContentService:
             entries = _described(tx, repo, found)
             return commit, _with_last_commits(tx, repo, commit, entries) if last_commits else entries
 
+    def folder_page(
+        self, repo: Repo, revision: str, path: str, *, start: int, limit: int
+    ) -> tuple[str, list[Entry], int]:
+        """The commit, some entries of one folder with the commits that last touched them, and how many it has in all.
+
+        Only what is shown is described: a folder of ten thousand files costs little more than one of a hundred.
+        Raises `RevisionMissing`, `EntryMissing`.
+        """
+        with self._store.read() as tx:
+            commit, root = _root(tx, repo, revision)
+            load = tree_loader(tx.git, repo.pool_id)
+            here = find_entry(load, root, path)
+            if here is None or not here.is_directory:
+                raise EntryMissing(repo, path, commit)
+            found = list(list_directory(load, here.oid, prefix=path))
+            shown = _described(tx, repo, found[start : start + limit])
+            return commit, _with_last_commits(tx, repo, commit, shown), len(found)
+
     def describe(self, repo: Repo, revision: str, entries: Sequence[Entry]) -> list[Entry]:
         """The same entries with the commit that last touched each."""
         with self._store.read() as tx:

@@ -14,7 +14,7 @@ from wingman.hub.web.repo_pages import both, place_at, readable_repo_page
 from wingman.hub.web.templating import path_quote, segment_quote
 from wingman.hub.web.viewing import MAX_TEXT_BYTES, Read, rendered_card, view_file
 
-ENTRIES_A_PAGE = 200
+ENTRIES_A_PAGE = 100
 COMMITS_A_PAGE = 30
 
 
@@ -23,9 +23,10 @@ def tree(request: PageRequest) -> Response:
     repo, revision, folder = shown.repo, _revision(request), _path(request)
     if repo.head is None and revision == "main":
         return show(request, "files.html", tab="files", shown=shown, repo=repo, revision="main", **_NO_FILES)
-    commit, entries = request.hub.contents.tree(repo, revision, folder)
     start = request.number("from", 0, high=10_000_000)
-    page = request.hub.contents.describe(repo, commit, entries[start : start + ENTRIES_A_PAGE])
+    commit, entries, num_entries = request.hub.contents.folder_page(
+        repo, revision, folder, start=start, limit=ENTRIES_A_PAGE
+    )
     readme = _readme(request, repo, commit, revision, folder) if start == 0 else None
     here = f"{shown.address}/tree/{segment_quote(revision)}/{path_quote(folder)}".rstrip("/")
     return show(
@@ -37,12 +38,12 @@ def tree(request: PageRequest) -> Response:
         revision=revision,
         folder=folder,
         commit=commit,
-        entries=page,
-        num_entries=len(entries),
+        entries=entries,
+        num_entries=num_entries,
         start=start,
         refs=_ref_names(request, repo),
         newer=f"{here}?from={max(0, start - ENTRIES_A_PAGE)}" if start else "",
-        older=f"{here}?from={start + ENTRIES_A_PAGE}" if start + ENTRIES_A_PAGE < len(entries) else "",
+        older=f"{here}?from={start + ENTRIES_A_PAGE}" if start + ENTRIES_A_PAGE < num_entries else "",
         readme=readme,
         can_change=shown.may_write and _is_branch(request, repo, revision),
     )
