@@ -1,6 +1,6 @@
 """How long the Hub works on its pages with 100,000 repositories: the 95th percentile over a session of requests.
 
-    python -m benchmarks.pages [--repos 100000] [--rounds 40]
+    python -m benchmarks pages
 
 The first request of each list counts its facets and is told apart; later ones show counts that may be half a
 minute old (`hub/web/counted.py`). Repositories are those of `benchmarks.hub_lists`, and one real one with files.
@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from hub_lists import fill
 from starlette.testclient import TestClient
 
-from benchmarks.hub_lists import fill
 from wingman.hub.access.model import Caller
 from wingman.hub.app import Hub, create_app, open_hub
 from wingman.hub.commits.model import AddFile, CommitRequest
