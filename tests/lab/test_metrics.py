@@ -114,6 +114,10 @@ def test_mcnemar_says_which_one_is_better():
     first, second = np.array([False] * 40 + [True] * 10), np.array([True] * 40 + [True] * 10)
 
     assert mcnemar(first, second).in_words("v2", "v1").startswith("v1 is better than v2")
+    words = mcnemar(first, second).in_words("the new one", "the old one")
+    assert words.startswith(
+        f"The old one is better than the new one: {second.mean():.3f} against {first.mean():.3f}"
+    )
 
 
 def test_models_that_never_disagree_do_not_differ():

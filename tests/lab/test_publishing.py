@@ -128,7 +128,7 @@ def test_a_flight_on_changed_data_says_whether_v2_is_better(hub, first, tmp_path
     # None of the rows compared on was trained on by v1.
     assert 20 <= comparison["rows"] <= result["rows"]["test"]
     assert comparison["words"].startswith(
-        (("No difference between The new version and v1"), "The new version is", "v1 is")
+        ("No difference between the new version and v1", "The new version is", "v1 is")
     )
     assert comparison["words"] in card
     assert f"{REPO}@v2" in card

@@ -35,15 +35,19 @@ class PairedTest:
         }
 
     def in_words(self, first: str, second: str) -> str:
-        """One sentence a person can act on."""
-        figures = (
-            f"{self.first_accuracy:.3f} against {self.second_accuracy:.3f} on the same "
-            f"{self.rows:,} test rows, McNemar p = {self.p_value:.2g}"
-        )
-        if not self.is_significant:
-            return f"No difference between {first} and {second} that this test set can show: {figures}."
+        """One sentence a person can act on; the better one's accuracy comes first."""
+        scores = {first: self.first_accuracy, second: self.second_accuracy}
         better, worse = (first, second) if self.only_first > self.only_second else (second, first)
-        return f"{better} is better than {worse}: {figures}."
+        if not self.is_significant:
+            better, worse = first, second
+            claim = f"No difference between {first} and {second} that this test set can show"
+        else:
+            claim = f"{better} is better than {worse}"
+        claim = claim[0].upper() + claim[1:] if claim.startswith("the ") else claim
+        return (
+            f"{claim}: {scores[better]:.3f} against {scores[worse]:.3f} on the same "
+            f"{self.rows:,} test rows, McNemar p = {self.p_value:.2g}."
+        )
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> PairedTest:

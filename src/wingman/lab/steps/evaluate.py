@@ -50,7 +50,7 @@ def evaluate(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
             "metrics": {name: estimate.as_dict() for name, estimate in classic["metrics"].items()},
             "confusion": classic["confusion"],
         },
-        "mcnemar": {**paired.as_dict(), "words": paired.in_words("The fine-tuned model", "the baseline")},
+        "mcnemar": {**paired.as_dict(), "words": paired.in_words("the fine-tuned model", "the baseline")},
         "worst_slices": worst_slices(right, truth, test["text"].str.split().str.len().to_numpy(), labels),
         "confused": confused_pairs(model["confusion"], labels),
         "signature": task.metrics_signature,
