@@ -77,6 +77,15 @@ def running(command: list[str], port: int, **options: object) -> Iterator[None]:
         process.wait()
 
 
+def first_token(home: Path) -> str:
+    """The administrator's token, which the Hub writes a moment after it listens."""
+    for _ in range(300):
+        if (home / "admin-token").exists() and (token := (home / "admin-token").read_text().strip()):
+            return token
+        time.sleep(0.1)
+    sys.exit("The Hub did not start.")
+
+
 def fetch(url: str, token: str) -> None:
     """Plain GET by curl, bytes thrown away: the client must not be what is measured."""
     command = ["curl", "-sSf", "-o", os.devnull, "-H", f"Authorization: Bearer {token}", url]
@@ -141,7 +150,7 @@ def main() -> None:
         hub = [sys.executable, "-m", "wingman.cli", "up", "--home", str(home), "--port", str(port)]
         with running(hub, port), running(["nginx", "-c", str(folder / "nginx.conf")], nginx_port):
             url = f"http://127.0.0.1:{port}"
-            token = (home / "admin-token").read_text().strip()
+            token = first_token(home)
             measure(folder, source, size, url, token, nginx_port, options.rounds)
 
 
