@@ -1,10 +1,13 @@
 """Counting downloads without a write transaction for each: gathered in memory, written in the background."""
 
+import logging
 import threading
 from collections import Counter
 
 from wingman.hub.repos.model import Repo, RepoId
 from wingman.hub.store import Store
+
+log = logging.getLogger("wingman.hub")
 
 
 class DownloadCounter:
@@ -28,9 +31,15 @@ class DownloadCounter:
             counts, self._counts = self._counts, Counter()
         if not counts:
             return
-        with self._store.write() as tx:
-            for repo_id, number in counts.items():
-                tx.repos.count_downloads(repo_id, number)
+        try:
+            with self._store.write() as tx:
+                for repo_id, number in counts.items():
+                    tx.repos.count_downloads(repo_id, number)
+        except BaseException:
+            # Not written: they wait for the next attempt.
+            with self._lock:
+                self._counts.update(counts)
+            raise
 
     def close(self) -> None:
         self._closing.set()
@@ -39,4 +48,7 @@ class DownloadCounter:
 
     def _run(self) -> None:
         while not self._closing.wait(self._interval_s):
-            self.flush()
+            try:
+                self.flush()
+            except Exception:
+                log.exception("Downloads could not be counted yet; the next attempt makes up for it.")
