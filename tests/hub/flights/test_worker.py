@@ -4,13 +4,13 @@ import io
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import psutil
 import pytest
 from huggingface_hub import HfApi
 
@@ -73,13 +73,10 @@ class Pilot:
 
 def children(flight_id: str) -> list[int]:
     """Process ids of what flies this flight."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
-    )
     return [
-        int(line.split()[0])
-        for line in listed.stdout.splitlines()
-        if flight_id in line and "wingman.cli" in line
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if flight_id in (line := " ".join(process.info["cmdline"] or ())) and "wingman.cli" in line
     ]
 
 

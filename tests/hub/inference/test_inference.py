@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2 as httpx
+import psutil
 import pytest
 from huggingface_hub import HfApi, InferenceClient
 from transformers import pipeline
@@ -53,14 +53,11 @@ class Workers:
 
 def _workers() -> dict[str, tuple[int, int]]:
     """(process, parent) of every worker on this machine whose model is alice's."""
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    )
     found = {}
-    for line in listed.stdout.splitlines():
-        pid, parent, *arguments = line.split()
+    for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
+        arguments = process.info["cmdline"] or []
         if "wingman.serve" in arguments and "--repo" in arguments:
-            found[arguments[arguments.index("--repo") + 1]] = (int(pid), int(parent))
+            found[arguments[arguments.index("--repo") + 1]] = (process.info["pid"], process.info["ppid"])
     return found
 
 

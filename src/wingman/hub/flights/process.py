@@ -7,12 +7,13 @@ environment that could hold a secret. It runs in an empty folder, so that no nam
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 OUTPUT_BYTES = 4 << 20
 LOG_BYTES = 32_000
@@ -141,13 +142,7 @@ def send_to_group(pid: int, number: signal.Signals) -> None:
 def is_flying(pid: int, flight_id: str) -> bool:
     """Whether this process still is the one that flies this flight, and not another one that got its number."""
     try:
-        listed = subprocess.run(
-            ["ps", "-ww", "-o", "args=", "-p", str(pid)],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
+        arguments = " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:  # it is gone, or it is another user's
         return False
-    return flight_id in listed.stdout and "wingman.cli" in listed.stdout
+    return flight_id in arguments and "wingman.cli" in arguments
