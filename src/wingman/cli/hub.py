@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import click
+import psutil
 
 from wingman.settings import Settings, load_settings
 
@@ -29,20 +30,21 @@ _config = click.option(
 
 @dataclass(frozen=True, slots=True)
 class RunningHub:
-    """What `hub/running.json` in the home folder says about the process that serves it."""
+    """What `hub/running.json` in the home folder says about the process that serves it.
+
+    started: when the process began, in seconds since 1970; another process may get its number after a crash.
+    """
 
     pid: int
     url: str
+    started: float
 
     @property
     def is_alive(self) -> bool:
         try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
+            return psutil.Process(self.pid).create_time() == self.started
+        except psutil.NoSuchProcess:
             return False
-        except PermissionError:
-            return True
-        return True
 
 
 def _note(settings: Settings) -> Path:
@@ -53,9 +55,9 @@ def find_running(settings: Settings) -> RunningHub | None:
     """The Hub that serves this home folder now, if there is one."""
     try:
         note = json.loads(_note(settings).read_text())
-    except (FileNotFoundError, ValueError):
+        running = RunningHub(note["pid"], note["url"], note["started"])
+    except (FileNotFoundError, ValueError, KeyError):
         return None
-    running = RunningHub(note["pid"], note["url"])
     return running if running.is_alive else None
 
 
@@ -92,6 +94,8 @@ def _serve(settings: Settings) -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
+    for talkative in ("alembic", "uvicorn"):  # each start would bury how to log in
+        logging.getLogger(talkative).setLevel(max(logging.WARNING, logging.getLogger().level))
     listener = _listen(settings)
     url = settings.public_url or f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}"
     hub = open_hub(settings)
@@ -117,7 +121,8 @@ def _serve(settings: Settings) -> None:
 
     server.handle_exit = end  # type: ignore[method-assign]
     settings.hub_folder.mkdir(parents=True, exist_ok=True)  # nothing else makes it where all state lies elsewhere
-    _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url}))
+    started = psutil.Process().create_time()
+    _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url, "started": started}))
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
@@ -152,13 +157,15 @@ def _introduce(hub: Any, url: str) -> None:
     if secret is None:
         return
     link = f"{url}/login/first?token={secret}"
-    (hub.settings.home / "admin-token").write_text(secret + "\n")
-    (hub.settings.home / "admin-token").chmod(0o600)
+    kept = hub.settings.home / "admin-token"
+    kept.unlink(missing_ok=True)  # whoever may read an older file may not read this one
+    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret + "\n")
     click.echo(
         "This is its first start. The administrator is called `admin`.\n"
         f"  Set a password in the browser:  {link}\n"
         f"  Use it from Python and hf:      export HF_ENDPOINT={url} HF_TOKEN={secret}\n"
-        f"The token is shown this once; it is also kept in {hub.settings.home / 'admin-token'}."
+        f"The token is shown this once; it is also kept in {kept}."
     )
     sys.stdout.flush()
 
