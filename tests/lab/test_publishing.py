@@ -155,12 +155,20 @@ def test_a_hub_dataset_is_flown_with_its_splits_and_commit(hub, tmp_path, tiny_b
             repo_id="alice/words",
             repo_type="dataset",
         )
+    card = b"---\nlicense: cc-by-nc-4.0\n---\n"
+    api.upload_file(
+        path_or_fileobj=card, path_in_repo="README.md", repo_id="alice/words", repo_type="dataset"
+    )
     result = fly(request_for(hub, "alice/words", tmp_path / "home", tiny_base, publish=False, to=None))
-    recipe = open_run(tmp_path / "home").recipe
+    run = open_run(tmp_path / "home")
+    recipe = run.recipe
 
     assert result["rows"] == {"train": 140, "validation": 20, "test": 40}
     assert recipe.data.revision == api.dataset_info("alice/words").sha
     assert recipe.data.splits == "given"
+    assert recipe.licences.data == "cc-by-nc-4.0"
+    assert "the data under `cc-by-nc-4.0`" in run.path("card", "README.md").read_text()
+    assert any("commercially" in finding["message"] for finding in run.read_json("choice.json")["findings"])
 
 
 def test_the_card_of_a_starter_set_states_source_licence_and_counts():

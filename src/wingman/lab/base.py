@@ -8,6 +8,7 @@ from typing import Any
 
 from wingman.lab.errors import BaseModelError, HubError
 from wingman.lab.hub import make_api
+from wingman.lab.licences import read_licence
 from wingman.lab.run import digest_of, hash_of
 
 STARTER_BASE = "all-MiniLM-L6-v2"
@@ -16,7 +17,10 @@ _PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A base model on this disk. `id` and `revision` are what a recipe pins; `folder` is where it is now."""
+    """A base model on this disk. `id` and `revision` are what a recipe pins; `folder` is where it is now.
+
+    licence: what its card states, or None.
+    """
 
     id: str
     revision: str | None
@@ -24,6 +28,7 @@ class BaseModel:
     config: dict[str, Any]
     num_parameters: int
     digest: str
+    licence: str | None = None
 
     @property
     def max_positions(self) -> int:
@@ -112,7 +117,9 @@ def read_base(folder: Path, *, id: str, revision: str | None) -> BaseModel:
         config=config,
         num_parameters=sum(count_parameters(path) for path in weights),
         digest=hash_of([digest_of(path) for path in parts]),
+        licence=read_licence(folder),
     )
+
 
 
 def count_parameters(path: Path) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from wingman.lab.errors import RecipeError
+from wingman.lab.licences import Licences
 
 FORMAT = 1
 METHODS = ("full", "lora", "features")
@@ -92,7 +93,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All of it. `digest` names what determines the numbers; where the result goes (`to`) and versions do not."""
+    """All of it. `digest` covers what determines the numbers: neither the goal (`to`) nor licences and versions."""
 
     task: str
     data: DataChoice
@@ -100,6 +101,7 @@ class Recipe:
     training: Training
     export: Export = field(default_factory=Export)
     to: str | None = None
+    licences: Licences = field(default_factory=Licences)
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -107,7 +109,7 @@ class Recipe:
     def digest(self) -> str:
         """sha256 over everything that determines the numbers."""
         chosen = asdict(self)
-        del chosen["versions"], chosen["to"]
+        del chosen["versions"], chosen["licences"], chosen["to"]
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
     def to_yaml(self) -> str:
@@ -141,6 +143,7 @@ def recipe_from_yaml(text: str, where: str = "the recipe") -> Recipe:
             training=_build(Training, training),
             export=_build(Export, values.get("export", {})),
             to=values.get("to"),
+            licences=_build(Licences, values.get("licences", {})),
             versions=values.get("versions", {}),
         )
     except (KeyError, TypeError) as error:

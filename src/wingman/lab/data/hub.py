@@ -8,6 +8,7 @@ import pandas as pd
 from wingman.lab.data.model import SPLITS, Table
 from wingman.lab.errors import DataError, HubError
 from wingman.lab.hub import make_api
+from wingman.lab.licences import read_licence
 
 
 def read_hub_dataset(source: str, *, revision: str | None, endpoint: str | None, token: str | None) -> Table:
@@ -82,4 +83,5 @@ def _read_snapshot(folder: Path, source: str, commit: str) -> Table:
         digest=commit,
         revision=commit,
         label_names=label_names,
+        licence=read_licence(folder),
     )

@@ -1,6 +1,6 @@
 """Values of the data domain: a table with the place of every row, and what was found in it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ class Table:
     source: what the person named: a path or a dataset id.
     digest: sha256 of the content, hexadecimal.
     label_names: names of integer labels by column, where the source states them.
+    licence: what the source's card states, or None.
     """
 
     frame: pd.DataFrame
@@ -29,22 +30,19 @@ class Table:
     digest: str
     revision: str | None = None
     label_names: dict[str, list[str]] = field(default_factory=dict)
+    licence: str | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def take(self, keep: np.ndarray) -> "Table":
         """The rows of `keep`, a boolean mask or positions."""
-        return Table(
-            frame=self.frame.iloc[np.flatnonzero(keep) if keep.dtype == bool else keep].reset_index(
-                drop=True
-            ),
+        positions = np.flatnonzero(keep) if keep.dtype == bool else keep
+        return replace(
+            self,
+            frame=self.frame.iloc[positions].reset_index(drop=True),
             places=self.places[keep],
             split=None if self.split is None else self.split[keep],
-            source=self.source,
-            digest=self.digest,
-            revision=self.revision,
-            label_names=self.label_names,
         )
 
 

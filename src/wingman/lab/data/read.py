@@ -4,6 +4,7 @@ Everything that cannot be read stops here with the place and the way out; nothin
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,14 +146,8 @@ def _with_split_column(table: Table) -> Table:
             continue
         words = table.frame[column].map(lambda value: _SPLIT_WORDS.get(str(value).strip().lower()))
         if words.notna().all() and set(words) <= set(SPLITS) and "train" in set(words):
-            return Table(
-                frame=table.frame.drop(columns=[column]),
-                places=table.places,
-                split=words.to_numpy(dtype=object),
-                source=table.source,
-                digest=table.digest,
-                revision=table.revision,
-                label_names=table.label_names,
+            return replace(
+                table, frame=table.frame.drop(columns=[column]), split=words.to_numpy(dtype=object)
             )
     return table
 

@@ -67,6 +67,7 @@ def _metadata(recipe: Recipe, report: dict[str, Any], name: str) -> ModelCardDat
     return ModelCardData(
         model_name=name,
         eval_results=results,
+        license=recipe.licences.of_the_model,
         library_name="transformers",
         pipeline_tag=recipe.task,
         base_model=recipe.base.id if recipe.base.revision else None,
@@ -194,9 +195,7 @@ def _data(recipe: Recipe, report: dict[str, Any]) -> str:
     return (
         f"## Data and licence\n\n`{recipe.data.source}`{revision}: {rows['train']:,} rows to train, "
         f"{rows['validation']:,} to validate, "
-        f"{rows['test']:,} to test, {splits}; no text is in two of them. The licences of the data and "
-        f"of the base model `{recipe.base.id}` "
-        "apply to what is made from them; set `license` above once you have checked both."
+        f"{rows['test']:,} to test, {splits}; no text is in two of them. {recipe.licences.in_words}"
     )
 
 

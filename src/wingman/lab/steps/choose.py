@@ -14,6 +14,7 @@ from wingman.lab.data.split import count_rows
 from wingman.lab.errors import BaseModelError, DataError, HubError
 from wingman.lab.estimate import Estimate, check_resources, estimate_flight
 from wingman.lab.hub import Hub, check_target, chosen_endpoint, connect
+from wingman.lab.licences import Licences, check_licences
 from wingman.lab.recipe import (
     BaseChoice,
     DataChoice,
@@ -61,13 +62,15 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
     base = _find_base(request, hub)
     lengths = _token_lengths(base, examples)
     training = recipe.training if recipe else _choose_training(request, base, examples, lengths)
-    findings = [*findings, *_length_findings(lengths, training.max_length), *hub_findings]
+    licences = Licences(base=base.licence, data=table.licence)
+    findings += [*_length_findings(lengths, training.max_length), *check_licences(licences), *hub_findings]
     pinned = Recipe(
         task=task.name,
         data=_pin_data(request, table, columns, recipe),
         base=BaseChoice(id=base.id, digest=base.digest, revision=base.revision),
         training=training,
         to=_choose_target(request, hub, base),
+        licences=licences,
         versions=installed_versions(),
         export=recipe.export if recipe else Export(),
     )
