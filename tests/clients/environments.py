@@ -1,4 +1,4 @@
-"""Environments of their own for releases of the public client, and a way to call them from a test.
+"""Environments of their own for releases of the public clients, and a way to call them from a test.
 
 Each release is installed once, with the hf-xet it brings, under WINGMAN_TEST_CACHE (default
 `~/.cache/wingman-tests`). Tests call the client in a process of its own, as users do: nothing is set but the
@@ -19,6 +19,7 @@ from typing import Any
 
 NEWEST = "2.4.0"
 RELEASES = (NEWEST, "1.10.0", "0.36.2")
+JAVASCRIPT_RELEASE = "2.17.5"
 SCRIPTS = Path(__file__).with_name("scripts")
 CALL_TIMEOUT_S = 240
 
@@ -79,6 +80,21 @@ def installed_release(release: str) -> Path:
             subprocess.run([*install, f"huggingface_hub=={release}"], check=True)
             (folder / "ready").touch()
     return python
+
+
+def installed_javascript_client() -> Path:
+    """The folder of an environment with `@huggingface/hub`, made at the first call. Needs node and npm."""
+    folder = cache_folder() / f"huggingface-hub-js-{JAVASCRIPT_RELEASE}"
+    with _locked(folder.with_suffix(folder.suffix + ".lock")):
+        if not (folder / "ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / "package.json").write_text('{"private": true}')
+            package = f"@huggingface/hub@{JAVASCRIPT_RELEASE}"
+            command = ["npm", "install", "--no-audit", "--no-fund", "--silent", package]
+            subprocess.run(command, cwd=folder, check=True)
+            (folder / "ready").touch()
+    return folder
 
 
 def cache_folder() -> Path:

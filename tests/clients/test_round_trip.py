@@ -1,5 +1,6 @@
 """Each supported release of the public client stores and fetches files, with nothing set but HF_ENDPOINT."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,22 @@ def test_the_newest_client_uploads_file_objects(make_client, repo_id, tmp_path):
     )
 
     assert sha256(Path(newest.call("hf_hub_download", repo_id=repo_id, filename="object.bin"))) == expected
+
+
+def test_fetching_a_whole_repo_is_one_download_whichever_way_its_bytes_come(make_client, repo_id, tmp_path):
+    owner = make_client()
+    owner.call("create_repo", repo_id=repo_id)
+    for number in range(3):
+        write_random(tmp_path / "files" / f"{number}.bin", MB)
+    owner.call("upload_folder", repo_id=repo_id, folder_path=str(tmp_path / "files"))
+
+    make_client(user="bob").call("snapshot_download", repo_id=repo_id)
+    make_client(user="admin", HF_HUB_DISABLE_XET="1").call("snapshot_download", repo_id=repo_id)
+
+    deadline = time.monotonic() + 30  # counts are written every few seconds
+    while (downloads := owner.call("model_info", repo_id=repo_id)["downloads"]) < 2:
+        assert time.monotonic() < deadline, downloads
+    assert downloads == 2
 
 
 def assert_returns_unchanged(client: Client, repo_id: str, source: Path, num_bytes: int) -> None:

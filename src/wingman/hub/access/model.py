@@ -48,6 +48,11 @@ class Caller:
         """A read token writes nothing, whoever holds it."""
         return self.user is not None and (self.token is None or self.token.role is TokenRole.WRITE)
 
+    @property
+    def is_confined(self) -> bool:
+        """Whether the token was made to read one repository (by a worker of the Hub) and means nothing elsewhere."""
+        return self.token is not None and self.token.repo_scope is not None
+
     def role_in(self, namespace_id: NamespaceId) -> Role | None:
         """The caller's role in a namespace; one's own namespace counts as admin."""
         if self.user is None:
@@ -72,7 +77,7 @@ def visibility(caller: Caller) -> Visibility:
     """The list shape of `REPO_CONTENT_READ`."""
     if caller.user is None:
         return Visibility(everything=False, namespace_ids=frozenset())
-    if caller.token is not None and caller.token.repo_scope is not None:
+    if caller.is_confined:
         return Visibility(everything=False, namespace_ids=frozenset())
     own = {caller.user.id} | {item.organization.id for item in caller.memberships}
     return Visibility(everything=caller.user.is_admin, namespace_ids=frozenset(own))
@@ -102,7 +107,7 @@ def may_create_in(caller: Caller, namespace_id: NamespaceId) -> bool:
     """Whether the caller may make repositories in a namespace."""
     if not caller.may_write_at_all or caller.user is None:
         return False
-    if caller.token is not None and caller.token.repo_scope is not None:
+    if caller.is_confined:
         return False
     role = caller.role_in(namespace_id)
     return caller.user.is_admin or (role is not None and role.includes(Role.CONTRIBUTE))

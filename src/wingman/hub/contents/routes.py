@@ -13,7 +13,7 @@ from wingman.hub.git.store import Ref
 from wingman.hub.http.dates import iso
 from wingman.hub.http.paging import next_link, number_cursor
 from wingman.hub.http.ranges import parse_range
-from wingman.hub.http.repos import API_REPO, content_repo_in, repo_in
+from wingman.hub.http.repos import API_REPO, DOWNLOAD_MARK, content_repo_in, count_download, repo_in
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.repos.model import Repo
 
@@ -150,10 +150,8 @@ def compare(request: HubRequest) -> Response:
 def resolve(request: HubRequest) -> Response:
     repo = content_repo_in(request)
     file = request.hub.contents.open(repo, request.segment("revision"), request.segment("path"))
-    # A picture that a browser draws in a page was not downloaded by anybody.
-    is_drawn = request.headers.get("sec-fetch-dest") == "image"
-    if request.method == "GET" and request.headers.get("range") in (None, "bytes=0-") and not is_drawn:
-        request.hub.downloads.count(repo)
+    if request.method == "GET" or DOWNLOAD_MARK in request.headers:
+        count_download(request, repo)
     return file_response(request, repo, file)
 
 
@@ -190,6 +188,8 @@ def file_response(request: HubRequest, repo: Repo, file: OpenedFile) -> Response
     start, end = (chosen.start, chosen.end) if chosen else (0, file.size)
     if chosen:
         headers["Content-Range"] = chosen.content_range
+    elif file.size == 0 and "range" in request.headers:
+        headers["Content-Range"] = "bytes */0"  # where @huggingface/hub 2.17 looks for the size, whatever the status
     headers["Content-Length"] = str(end - start)
     status = 206 if chosen else 200
     if request.method == "HEAD":

@@ -140,7 +140,7 @@ class FlightService:
 
         repo: those that published to this repository. data: those on this dataset. Raises `AccountMissing`.
         """
-        is_limited = _is_limited(caller)
+        is_limited = caller.is_confined
         with self._store.read() as tx:
             wanted = FlightFilter(
                 visible_to=visibility(caller),
@@ -276,7 +276,7 @@ def check_flight_id(flight_id: str) -> str:
 
 def is_own(caller: Caller, flight: Flight) -> bool:
     """The flight is the caller's, or the caller is an administrator; tokens for one repository see no flights."""
-    if caller.user is None or _is_limited(caller):
+    if caller.user is None or caller.is_confined:
         return False
     return caller.user.is_admin or caller.user.id == flight.owner_id
 
@@ -317,13 +317,9 @@ def _published(tx: Transaction, owner: Caller, flight: Flight) -> RepoId | None:
 
 def _recorder(caller: Caller) -> User:
     user = require_user(caller)
-    if not caller.may_write_at_all or _is_limited(caller):
+    if not caller.may_write_at_all or caller.is_confined:
         raise refuse(caller, "record flights")
     return user
-
-
-def _is_limited(caller: Caller) -> bool:
-    return caller.token is not None and caller.token.repo_scope is not None
 
 
 def _own_or_begun(tx: Transaction, caller: Caller, flight_id: str) -> Flight:

@@ -20,6 +20,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from wingman.hub.access.model import Caller, Permission, may, may_create_in, refuse, require_user
 from wingman.hub.accounts.model import NamespaceId, TokenRole
 from wingman.hub.accounts.service import AccountService
@@ -179,8 +181,7 @@ class FlightWorker:
         for kind, name in ((RepoKind.DATASET, order.data), (RepoKind.MODEL, order.base)):
             if name is not None:
                 self._repos.require_content(caller, self._repos.find(caller, kind, name))
-        is_limited = caller.token is not None and caller.token.repo_scope is not None
-        if not caller.may_write_at_all or is_limited:
+        if not caller.may_write_at_all or caller.is_confined:
             raise refuse(caller, "start flights")
         with self._store.read() as tx:
             if order.to is not None and not _may_publish(tx, caller, order.to):
@@ -342,7 +343,7 @@ class FlightWorker:
     def _is_gone(self, supervision: Supervision) -> bool:
         """Its Hub process ended without letting go: known at once on this machine, elsewhere by the lease."""
         host, pid, _ = supervision.supervisor.rsplit("/", 2)
-        if host == self._host and (int(pid) == os.getpid() or not _is_alive(int(pid))):
+        if host == self._host and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
             return True
         return supervision.lease_until < now()
 
@@ -461,11 +462,3 @@ def _events_written(path: Path) -> list[FlightEvent]:
     return events
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -31,7 +31,7 @@ class EntryMissing(NotFound):
 
 def check_ref_name(name: str) -> str:
     """Return `name` if a branch or tag may be called so (git-check-ref-format(1)), else raise `Invalid`."""
-    if not name or len(name) > 250 or _BAD_REF.search(name) or name == "@":
+    if not name or len(name) > 250 or _BAD_REF.search(name) or name in ("@", "HEAD"):
         raise Invalid(f"Invalid reference name: {name!r}")
     if name.startswith("refs/"):
         raise Invalid(f"Invalid reference name: {name!r}: names that begin with refs/ are kept by the Hub.")
@@ -41,7 +41,9 @@ def check_ref_name(name: str) -> str:
 
 
 def find_ref(git: Git, repo: Repo, revision: str) -> Ref | None:
-    """The branch, else the tag, else the special ref (`refs/pr/1`) of this name."""
+    """The branch, else the tag, else the special ref (`refs/pr/1`) of this name; `HEAD` is the default branch."""
+    if revision == "HEAD":
+        return git.ref(repo.id, MAIN)
     names = (
         (revision,) if revision.startswith("refs/") else (f"refs/heads/{revision}", f"refs/tags/{revision}")
     )

@@ -24,18 +24,19 @@ class ByteRange:
 def parse_range(header: str | None, size: int) -> ByteRange | None:
     """The one range that `header` asks for; None for the whole (no, several or malformed ranges).
 
-    Raises `RangeNotSatisfiable`.
+    An empty file is always sent whole: some clients ask for the first byte of everything, to learn its size, and
+    nothing is wrong with the file. Raises `RangeNotSatisfiable`.
 
     >>> parse_range("bytes=-2", 10)
     ByteRange(start=8, end=10, size=10)
     """
     match = _RANGE.match(header.replace(" ", "")) if header else None
-    if match is None or match.group(1) == match.group(2) == "":
+    if match is None or match.group(1) == match.group(2) == "" or size == 0:
         return None
     first, last = match.groups()
     if not first:
         length = int(last)
-        if length == 0 or size == 0:
+        if length == 0:
             raise RangeNotSatisfiable(size)
         return ByteRange(max(0, size - length), size, size)
     start = int(first)

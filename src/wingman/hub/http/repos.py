@@ -7,6 +7,8 @@ from wingman.hub.repos.model import Repo, RepoKind
 
 API_REPO = "/api/{kind:repo_kind}/{namespace}/{name}"
 """The address of a repository in the API."""
+DOWNLOAD_MARK = "X-HF-Download-Counter"
+"""What the client (2.x) sends with every request that is part of a download; the bytes may come over Xet."""
 
 
 def repo_in(request: HubRequest, permission: Permission = Permission.REPO_CONTENT_READ) -> Repo:
@@ -20,6 +22,16 @@ def content_repo_in(request: HubRequest) -> Repo:
     repo = repo_in(request)
     request.hub.repos.require_content(request.caller, repo)
     return repo
+
+
+def count_download(request: HubRequest, repo: Repo) -> None:
+    """Somebody fetches from this repository: not a page that draws a picture of it, nor a worker that loads it."""
+    is_drawn = request.headers.get("sec-fetch-dest") == "image"
+    if is_drawn or request.caller.is_confined:
+        return
+    user = request.caller.user
+    address = request.client.host if request.client else ""
+    request.hub.downloads.count(repo, f"user {user.id}" if user else address)
 
 
 def full_name_in(request: HubRequest) -> str:

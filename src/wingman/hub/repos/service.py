@@ -179,8 +179,7 @@ class RepoService:
         require_user(caller)
         with self._store.read() as tx:
             owner = tx.accounts.namespace(name)
-            is_limited = caller.token is not None and caller.token.repo_scope is not None
-            if caller.role_in(owner.id) is None or is_limited:
+            if caller.role_in(owner.id) is None or caller.is_confined:
                 raise Forbidden(f"You may not see the storage of {name}: you are not a member of it.")
             return (
                 tx.repos.holdings(owner.id, after=after, limit=limit),
@@ -215,8 +214,7 @@ class RepoService:
         if repo.gated is None or may(caller, Permission.REPO_GATED_READ, repo):
             return
         # What its owner was granted elsewhere is not what a token for one repository was made for.
-        is_scoped = caller.token is not None and caller.token.repo_scope is not None
-        if caller.user is not None and not is_scoped:
+        if caller.user is not None and not caller.is_confined:
             with self._store.read() as tx:
                 request = tx.access_requests.find(repo.id, caller.user.id)
             if request is not None and request.status is AccessStatus.ACCEPTED:

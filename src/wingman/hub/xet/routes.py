@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from wingman.hub.access.model import Permission
 from wingman.hub.errors import Forbidden, HubError, NotFound, OutOfSpace
-from wingman.hub.http.repos import API_REPO, content_repo_in, repo_in
+from wingman.hub.http.repos import API_REPO, DOWNLOAD_MARK, content_repo_in, count_download, repo_in
 from wingman.hub.http.requests import HubRequest, route, streaming_route
 from wingman.hub.repos.model import Repo
 from wingman.hub.xet.hashes import from_text
@@ -51,7 +51,10 @@ def write_token(request: HubRequest) -> Response:
 
 
 def read_token(request: HubRequest) -> Response:
-    return _connection_response(request, content_repo_in(request), may_write=False)
+    repo = content_repo_in(request)
+    if DOWNLOAD_MARK in request.headers:  # with the hashes of a tree, a client asks for no file by name
+        count_download(request, repo)
+    return _connection_response(request, repo, may_write=False)
 
 
 def permission_to_upload(revision: str | None, *, create_pr: bool = False) -> Permission:
