@@ -6,7 +6,7 @@ from wingman.hub.access.model import Caller
 from wingman.hub.app import Hub
 from wingman.hub.collections.model import CollectionMissing, FilledCollection, ItemExists, ItemKind
 from wingman.hub.collections.service import CollectionQuery, NewItem
-from wingman.hub.errors import Forbidden, Invalid
+from wingman.hub.errors import Forbidden
 from wingman.hub.ids import wire_id
 from wingman.hub.repos.model import Repo, RepoKind, RepoMissing
 
@@ -97,8 +97,14 @@ def test_what_is_there_already_or_not_at_all_is_refused(hub: Hub, alice: Caller,
         hub.collections.add_item(alice, slug, NewItem(ItemKind.DATASET, repo.full_name))
     with pytest.raises(CollectionMissing):
         hub.collections.add_item(alice, slug, NewItem(ItemKind.COLLECTION, "alice/none-ffff"))
-    with pytest.raises(Invalid, match="itself"):
-        hub.collections.add_item(alice, slug, NewItem(ItemKind.COLLECTION, slug))
+
+
+def test_a_collection_may_lead_to_itself_as_the_public_hub_lets_it(hub: Hub, alice: Caller):
+    slug = hub.collections.create(alice, title="Mine").collection.slug
+
+    hub.collections.add_item(alice, slug, NewItem(ItemKind.COLLECTION, slug))
+
+    assert [item.kind for item in hub.collections.find(alice, slug).items] == [ItemKind.COLLECTION]
 
 
 def test_lists_are_filtered_by_owner_item_and_words(hub: Hub, alice: Caller, bob: Caller, repo: Repo):

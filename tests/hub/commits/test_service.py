@@ -148,6 +148,28 @@ def test_strangers_and_read_tokens_may_not_commit(hub: Hub, bob: Caller, repo: R
         hub.commits.commit(ANONYMOUS, repo, "main", change(AddFile("f", b"")))
 
 
+def test_an_empty_branch_holds_no_files(hub: Hub, alice: Caller, repo: Repo):
+    hub.commits.create_branch(alice, repo, "empty", starting_point=None, empty=True)
+
+    assert paths(hub, repo, "empty") == {}
+    assert paths(hub, repo) != {}
+
+
+def test_a_branch_is_overwritten_only_where_something_says_with_what(hub: Hub, alice: Caller, repo: Repo):
+    before = hub.commits.commit(alice, repo, "main", change(AddFile("a.txt", b"a"))).oid
+    hub.commits.create_branch(alice, repo, "b", starting_point=before)
+    hub.commits.commit(alice, repo, "b", change(AddFile("b.txt", b"b")))
+
+    hub.commits.create_branch(alice, repo, "b", starting_point=None, overwrite=True)
+    assert "b.txt" in paths(hub, repo, "b")
+
+    hub.commits.create_branch(alice, repo, "b", starting_point=before, overwrite=True)
+    assert "b.txt" not in paths(hub, repo, "b")
+
+    hub.commits.create_branch(alice, repo, "b", starting_point=None, overwrite=True, empty=True)
+    assert paths(hub, repo, "b") == {}
+
+
 def test_branches_and_tags_are_made_moved_and_deleted(hub: Hub, alice: Caller, repo: Repo):
     hub.commits.create_branch(alice, repo, "dev", starting_point=None)
     hub.commits.commit(alice, repo, "dev", change(AddFile("f", b"1")))

@@ -1,5 +1,6 @@
 """Collections over HTTP. Source: reference of the wire contract, section 11."""
 
+import html
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -148,7 +149,7 @@ def _item_json(item: Item, position: int, *, base_url: str) -> dict[str, Any]:
         answer = _head_json(item.collection, base_url=base_url) | {"id": wire_id(item.collection.id)}
     answer |= {"_id": wire_id(item.id), "type": item.kind.value, "position": position}
     if item.note:
-        answer["note"] = {"text": item.note}
+        answer["note"] = {"text": item.note, "html": html.escape(item.note)}
     return answer
 
 

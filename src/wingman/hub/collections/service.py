@@ -209,8 +209,6 @@ def _item(items: Sequence[Item], item_id: str) -> Item:
 def _add(tx: Transaction, caller: Caller, collection: Collection, item: NewItem) -> None:
     note = check_text(item.note, "note", MAX_NOTE_LENGTH)
     target = _target(tx, caller, item.kind, item.id)
-    if item.kind is ItemKind.COLLECTION and target == collection.id:
-        raise Invalid("A collection cannot hold itself.")
     if len(tx.collections.items(collection.id, visibility(caller))) >= MAX_ITEMS:
         raise Invalid(f"A collection holds at most {MAX_ITEMS} entries.")
     if not tx.collections.add_item(collection.id, item.kind, target, note=note):

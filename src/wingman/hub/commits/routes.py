@@ -214,6 +214,7 @@ def create_branch(request: HubRequest) -> Response:
         repo_in(request),
         request.segment("ref"),
         starting_point=optional(body, "startingPoint", str),
+        empty=bool(body.get("emptyBranch")),
         overwrite=bool(body.get("overwrite")),
     )
     return JSONResponse({}, 201)

@@ -160,17 +160,33 @@ class CommitService:
         return changes, blobs
 
     def create_branch(
-        self, caller: Caller, repo: Repo, name: str, *, starting_point: str | None, overwrite: bool = False
+        self,
+        caller: Caller,
+        repo: Repo,
+        name: str,
+        *,
+        starting_point: str | None,
+        empty: bool = False,
+        overwrite: bool = False,
     ) -> None:
-        """Raises `BranchExists`, `RevisionMissing` (no such starting point), `Invalid`, `Forbidden`."""
+        """A branch at `starting_point` (None: at `main`), or an `empty` one, with one commit that holds no files.
+
+        overwrite: let a branch of that name begin there instead; with neither a starting point nor `empty` it stays.
+        Raises `BranchExists`, `RevisionMissing` (no such starting point), `Invalid`, `Forbidden`.
+        """
         user = _writer(caller, repo)
         ref = f"refs/heads/{check_ref_name(name)}"
         with self._store.write() as tx:
             tx.repos.lock(repo.id)
-            start = resolve_revision(tx.git, repo, starting_point or "main")
             known = tx.git.ref(repo.id, ref)
             if known is not None and not overwrite:
                 raise BranchExists(ref)
+            if known is not None and not empty and starting_point is None:
+                return
+            if empty:
+                start = _add_root_commit(tx, repo, user, {}, at=now())
+            else:
+                start = resolve_revision(tx.git, repo, starting_point or "main")
             move_head(tx, repo, ref, old=known.oid if known else None, new=start, user_id=user.id, at=now())
 
     def delete_branch(self, caller: Caller, repo: Repo, name: str) -> None:
@@ -260,12 +276,20 @@ class CommitService:
 
 def initial_commit(tx: Transaction, repo: Repo, user: User, files: dict[str, bytes], *, at: datetime) -> str:
     """The first commit of a new repository, on `main`; returns its id."""
+    commit = _add_root_commit(tx, repo, user, files, at=at)
+    move_head(tx, repo, MAIN, old=None, new=commit, user_id=user.id, at=at)
+    return commit
+
+
+def _add_root_commit(
+    tx: Transaction, repo: Repo, user: User, files: dict[str, bytes], *, at: datetime
+) -> str:
+    """A commit without a parent that no ref leads to yet; returns its id."""
     blobs = {path: GitObject(ObjectKind.BLOB, data) for path, data in files.items()}
     changes: dict[str, NewFile | None] = {path: NewFile(blob.oid, MODE_FILE) for path, blob in blobs.items()}
     tree, trees = edit(tree_loader(tx.git, repo.pool_id), EMPTY_TREE, changes)
     commit = _new_commit(tree, (), user, "initial commit", at)
     tx.git.add_objects(repo.pool_id, [*blobs.values(), *trees, commit])
-    move_head(tx, repo, MAIN, old=None, new=commit.oid, user_id=user.id, at=at)
     return commit.oid
 
 

@@ -36,6 +36,7 @@ def create(request: HubRequest) -> Response:
         namespace=optional(body, "organization", str) or None,
         private=_privacy(body),
         sdk=optional(body, "sdk", str),
+        licence=optional(body, "license", str),
         files=_initial_files(body),
     )
     return JSONResponse(

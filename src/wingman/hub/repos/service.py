@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import yaml
+
 from wingman.hub.access.model import Caller, Permission, may, may_create_in, refuse, require_user, visibility
 from wingman.hub.accounts.model import Organization, User
 from wingman.hub.accounts.store import AccountMissing
@@ -62,12 +64,13 @@ class RepoService:
         namespace: str | None = None,
         private: bool | None = None,
         sdk: str | None = None,
+        licence: str | None = None,
         files: Mapping[str, bytes] | None = None,
     ) -> Repo:
         """A new repository with its initial commit.
 
-        `private` None takes the organisation's default. Raises `InvalidName`, `Invalid`, `RepoExists`,
-        `Unauthorized`, `Forbidden`.
+        `private` None takes the organisation's default; a `licence` is stated in a first card.
+        Raises `InvalidName`, `Invalid`, `RepoExists`, `Unauthorized`, `Forbidden`.
         """
         user = require_user(caller)
         check_repo_name(name)
@@ -85,8 +88,8 @@ class RepoService:
                 created_at=moment,
             )
             contents = {".gitattributes": default_attributes(with_media=kind is RepoKind.DATASET)}
-            if kind is RepoKind.SPACE:
-                contents["README.md"] = _space_readme(name, str(sdk))
+            if kind is RepoKind.SPACE or licence is not None:
+                contents["README.md"] = _first_card(name, sdk if kind is RepoKind.SPACE else None, licence)
             initial_commit(tx, repo, user, contents | dict(files or {}), at=moment)
             tx.events.add(_event(REPO_CREATED, repo, user, scope=repo.scope))
             created = tx.repos.by_id(repo.id)
@@ -247,6 +250,13 @@ def _event(name: str, repo: Repo, user: User | None, **facts: object) -> Event:
     return Event(name=name, repo_id=repo.id, user_id=user.id if user else None, at=now(), facts=facts)
 
 
-def _space_readme(name: str, sdk: str) -> bytes:
-    app_file = {"gradio": "app_file: app.py\n", "streamlit": "app_file: app.py\n"}.get(sdk, "")
-    return f"---\ntitle: {name}\nsdk: {sdk}\n{app_file}pinned: false\n---\n\n# {name}\n".encode()
+def _first_card(name: str, sdk: str | None, licence: str | None) -> bytes:
+    facts: dict[str, object] = {}
+    if sdk is not None:
+        facts |= {"title": name, "sdk": sdk}
+        if sdk in ("gradio", "streamlit"):
+            facts["app_file"] = "app.py"
+        facts["pinned"] = False
+    if licence is not None:
+        facts["license"] = licence
+    return f"---\n{yaml.safe_dump(facts, sort_keys=False)}---\n\n# {name}\n".encode()
