@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wingman.cli.hub import find_running
+from wingman.cli.hub import find_running, reach_hub
 from wingman.settings import load_settings
 
 
@@ -87,6 +87,22 @@ def test_a_port_in_use_is_named(wingman: Commands) -> None:
     assert refused.returncode == 1
     assert f"127.0.0.1:{port}" in refused.stderr
     assert "--port" in refused.stderr
+
+
+def test_commands_find_the_hub_that_runs_here_and_may_use_it(
+    wingman: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wingman("up", "--detach", "--port", "0")
+    running = find_running(load_settings({"home": wingman.home}, environ={}))
+    assert running is not None
+    token = (wingman.home / "admin-token").read_text().strip()
+
+    assert reach_hub(wingman.home, None) == (running.url, token)
+    assert reach_hub(wingman.home, "http://hub.example") == ("http://hub.example", None)
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    assert reach_hub(wingman.home, None) == (running.url, "hf_mine")
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")
+    assert reach_hub(wingman.home, None) == ("http://hub.example", "hf_mine")
 
 
 def test_another_process_with_the_number_of_a_killed_hub_is_not_taken_for_it(wingman: Commands) -> None:

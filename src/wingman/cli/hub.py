@@ -61,6 +61,22 @@ def find_running(settings: Settings) -> RunningHub | None:
     return running if running.is_alive else None
 
 
+def reach_hub(home: Path, named: str | None) -> tuple[str | None, str | None]:
+    """(address, token) of the Hub to use: the one named, `HF_ENDPOINT`'s, else the one that runs here.
+
+    None leaves the choice to the public client. On the Hub that runs here, the administrator's first token will do
+    where `HF_TOKEN` names none.
+    """
+    running = find_running(load_settings({"home": str(home)}))
+    endpoint = named or os.environ.get("HF_ENDPOINT") or (running.url if running else None)
+    token = os.environ.get("HF_TOKEN")
+    kept = home / "admin-token"
+    is_here = running is not None and endpoint is not None and endpoint.rstrip("/") == running.url
+    if token is None and is_here and kept.is_file():
+        token = kept.read_text().strip()
+    return endpoint, token
+
+
 @click.command()
 @_home
 @_config

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from wingman.cli.hub import find_running
+from wingman.cli.hub import reach_hub
 from wingman.cli.progress import format_seconds, make_progress
 from wingman.settings import load_settings
 
@@ -87,20 +87,11 @@ def friendly(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _find_hub(home: Path, endpoint: str | None) -> tuple[str, str | None]:
-    """The Hub and the token to use: what is named, the environment, else the Hub of this home and its first token."""
-    import os
-
+def _find_hub(home: Path, named: str | None) -> tuple[str, str | None]:
     from wingman.lab.hub import chosen_endpoint
 
-    running = find_running(load_settings({"home": str(home)}))
-    named = endpoint or os.environ.get("HF_ENDPOINT") or (running.url if running else None)
-    chosen = chosen_endpoint(named)
-    token = os.environ.get("HF_TOKEN")
-    kept = home / "admin-token"
-    if token is None and running is not None and chosen == running.url and kept.is_file():
-        token = kept.read_text().strip()
-    return chosen, token
+    endpoint, token = reach_hub(home, named)
+    return chosen_endpoint(endpoint), token
 
 
 def _request(data: str, home: str | None, endpoint: str | None, options: dict[str, Any]) -> Any:

@@ -1,13 +1,12 @@
 """`wingman serve`: one model behind an address of its own, in the foreground."""
 
 import logging
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from wingman.cli.hub import find_running
+from wingman.cli.hub import reach_hub
 from wingman.serve.worker import WorkerOptions, run_worker
 from wingman.settings import load_settings
 
@@ -19,7 +18,9 @@ from wingman.settings import load_settings
 @click.option(
     "--port", default=WorkerOptions.port, show_default=True, help="Port to listen on; 0 takes a free one."
 )
-@click.option("--endpoint", help="The Hub that has the model. [HF_ENDPOINT, else the Hub that runs here]")
+@click.option(
+    "--hub", "named", metavar="URL", help="The Hub that has the model. [HF_ENDPOINT, else the one running here]"
+)
 @click.option("--idle-timeout", type=float, metavar="SECONDS", help="Leave when nobody asked for so long.")
 @click.option("--home", type=click.Path(file_okay=False), help="Folder of the Hub. [~/.wingman]")
 def serve(
@@ -27,7 +28,7 @@ def serve(
     revision: str | None,
     host: str,
     port: int,
-    endpoint: str | None,
+    named: str | None,
     idle_timeout: float | None,
     home: str | None,
 ) -> None:
@@ -40,10 +41,12 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx2", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    endpoint, token = reach_hub(load_settings({"home": home}).home, named)
     options = WorkerOptions(
         source=_source(name),
         revision=revision,
-        endpoint=endpoint or os.environ.get("HF_ENDPOINT") or _local_hub(home),
+        endpoint=endpoint,
+        token=token,
         host=host,
         port=port,
         idle_timeout_s=idle_timeout,
@@ -62,7 +65,3 @@ def _source(name: str) -> str | Path:
     """A folder is written as a path (./model, /srv/model): `me/model` alone always means the Hub's."""
     return Path(name).expanduser() if name.startswith(("./", "../", "/", "~")) or name == "." else name
 
-
-def _local_hub(home: str | None) -> str | None:
-    running = find_running(load_settings({"home": home}))
-    return running.url if running else None

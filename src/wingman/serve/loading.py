@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub import HfApi
 from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalEntryNotFoundError,
@@ -36,32 +36,33 @@ class LoadedModel:
 
 
 def load_repo(
-    repo: str, revision: str | None, *, threads: int, progress: Progress, endpoint: str | None = None
+    repo: str,
+    revision: str | None,
+    *,
+    threads: int,
+    progress: Progress,
+    endpoint: str | None = None,
+    token: str | None = None,
 ) -> LoadedModel:
     """Download the files of `repo` that serving needs and load them.
 
-    endpoint: the Hub's address. It and the token default to the public client's (`HF_ENDPOINT`, `HF_TOKEN`).
+    endpoint, token: the Hub's; both default to the public client's (`HF_ENDPOINT`, `HF_TOKEN`).
     Raises `Unservable`; errors of the network are left to the caller.
     """
     progress(f"looking at {repo}")
+    api = HfApi(endpoint=endpoint, token=token)
     try:
-        info = HfApi(endpoint=endpoint).model_info(repo, revision=revision)
+        info = api.model_info(repo, revision=revision)
         commit = info.sha
         names = [sibling.rfilename for sibling in info.siblings or ()]
         serving = None
         if SERVING_FILE in names:
-            serving = read_serving(
-                Path(hf_hub_download(repo, SERVING_FILE, revision=commit, endpoint=endpoint))
-            )
+            serving = read_serving(Path(api.hf_hub_download(repo, SERVING_FILE, revision=commit)))
         needed = files_needed(names, serving)
         progress(f"downloading {len(needed)} files of {repo} at {commit}")
         # The public client takes patterns, not names.
-        folder = snapshot_download(
-            repo,
-            revision=commit,
-            allow_patterns=[glob.escape(name) for name in needed],
-            endpoint=endpoint,
-        )
+        patterns = [glob.escape(name) for name in needed]
+        folder = api.snapshot_download(repo, revision=commit, allow_patterns=patterns)
     except RevisionNotFoundError as error:
         raise Unservable(f"{repo} has no revision {revision!r}.") from error
     except RepositoryNotFoundError as error:

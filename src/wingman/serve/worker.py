@@ -36,7 +36,8 @@ DRAIN_S = 25
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """source: `namespace/name` on the Hub at `endpoint` (None: the public client's), or a local folder (`Path`).
+    """source: `namespace/name` on the Hub at `endpoint`, read with `token`, or a local folder (`Path`).
+    endpoint, token: None takes the public client's.
     uds: path of the socket to listen on; else host and port (0: a free one).
     num_lanes: batches that run at the same time, 0: as many as suits the engine on these cores.
     leave_with_parent: leave when the process that started this one is gone.
@@ -45,6 +46,7 @@ class WorkerOptions:
     source: str | Path
     revision: str | None = None
     endpoint: str | None = None
+    token: str | None = field(default=None, repr=False)
     uds: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8081
@@ -190,6 +192,7 @@ def _load(options: WorkerOptions, progress: Progress) -> LoadedModel:
         options.source,
         options.revision,
         endpoint=options.endpoint,
+        token=options.token,
         threads=options.threads,
         progress=progress,
     )
