@@ -14,6 +14,7 @@ is unfair to none. The first steps of each, in which kernels are made, are count
 import argparse
 import functools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from wingman.lab.recipe import default_training
 from wingman.lab.starter.encoder import make_encoder
 from wingman.lab.starter.sets import ALL
 from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches
+from wingman.lab.training.openmp import ASLEEP
 from wingman.lab.training.precision import keep_freed_memory, native_precision
 from wingman.lab.training.trainer import build_trainer, make_arguments
 
@@ -137,9 +139,10 @@ def main() -> int:
     same = ["--rows", str(chosen.rows), "--set", chosen.set, "--home", str(chosen.home)]
     for number in range(chosen.rounds):
         for name in VARIANTS:
-            # Each in a process of its own: a flight changes how the process keeps memory.
+            # Each in a process of its own: a flight changes how the process keeps memory and how its threads wait.
             command = [sys.executable, __file__, "--variant", name, *same]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            environ = {**os.environ, **ASLEEP} if name == "flight" else None
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environ)
             speeds[name].append(json.loads(done.stdout.splitlines()[-1]))
             print(f"round {number + 1}  {name:<9} {speeds[name][-1]:8.1f} rows/s", flush=True)
     middle = {name: statistics.median(values) for name, values in speeds.items()}

@@ -17,6 +17,7 @@ from wingman.lab.request import Request, run_id
 from wingman.lab.run import Run
 from wingman.lab.steps import baseline, card, evaluate, export, prepare, publish, serve, train
 from wingman.lab.steps.choose import Choice, choose
+from wingman.lab.training.openmp import let_waiting_threads_sleep
 
 LOCAL_STEPS = ("prepare", "baseline", "train", "evaluate", "export", "compare", "card")
 HUB_STEPS = ("publish", "serve")
@@ -158,6 +159,7 @@ def begin(
     on_choice: Callable[[Choice], None] = lambda choice: None,
 ) -> Flight:
     """The dry run, then the run's folder with recipe and request. Nothing is written when the dry run stops."""
+    let_waiting_threads_sleep()
     custom = custom or train.Custom()
     events.step_started("choose")
     began = time.perf_counter()
@@ -198,6 +200,7 @@ def reopen(
     run: Run, events: Events, *, token: str | None = None, endpoint: str | None = None, to: str | None = None
 ) -> Flight:
     """A begun flight, to do one of its steps. `to` names where to publish, if the run has not said so yet."""
+    let_waiting_threads_sleep()
     kept = run.request
     request = Request(
         **{
