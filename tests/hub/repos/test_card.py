@@ -68,7 +68,7 @@ def test_a_models_tags_come_from_card_configuration_and_files():
         "arxiv:1706.03762",
         "region:us",
     }
-    assert facts.about == "Reviews A small model . See https://arxiv.org/abs/1706.03762."
+    assert facts.about == "A small model. See https://arxiv.org/abs/1706.03762.\nReviews"
 
 
 def test_a_dataset_names_its_formats():
@@ -109,6 +109,31 @@ def test_an_empty_card_is_only_a_warning():
 
 def test_markup_is_left_out_of_the_words_for_searching():
     assert plain_words("---\na: 1\n---\n```code```<b>Bold</b> <!-- no -->![x](y) | a | b |") == "Bold a b"
+
+
+@pytest.mark.parametrize(
+    ("readme", "summary"),
+    [
+        (
+            "# triage-nli\n\nZero-shot triage of **incoming** mail.\n\n## More\n\ntext",
+            "Zero-shot triage of incoming mail.",
+        ),
+        ("# Title\nRight below, with snake_case and `code`.", "Right below, with snake_case and code."),
+        ("<p align=center>\n<img src=x>\n</p>\n\n[![b](u)](v)\n\n- a list\n\nThen words.", "Then words."),
+        ("# Only\n\n| a | b |\n|---|---|\n", "Only a b"),
+        ("```sh\npip install x\n\nexit\n```\n\nAfter the code.", "After the code."),
+    ],
+)
+def test_a_list_shows_the_first_paragraph_of_a_card(readme: str, summary: str):
+    facts = derive_facts(RepoKind.MODEL, files={"README.md": readme.encode()}, paths=[], used_bytes=0)
+
+    assert facts.summary == summary
+
+
+def test_the_words_around_the_first_paragraph_are_searched_too():
+    words = plain_words("# Heron\n\nA small model.\n\n## Limits\n\nNot for letters.")
+
+    assert words == "A small model.\nHeron Limits Not for letters."
 
 
 _NINE = ",".join(["*{}"] * 9)

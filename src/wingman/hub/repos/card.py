@@ -159,20 +159,42 @@ MAX_WORDS = 1000
 
 MAX_WORD_CHARACTERS = 200
 ABOUT_CHARACTERS = 2000
-_MARKUP = re.compile(
-    r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>|!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|[#>*_`\[\]|~=-]{1,}",
-    re.DOTALL,
+_SPACED_MARKUP = re.compile(
+    r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>|!\[[^\]]*\]\([^)]*\)|[#>|]+|(?<!\w)[-=~]+(?!\w)", re.DOTALL
 )
+_INLINE_MARKUP = re.compile(r"(?<=\])\([^)]*\)|[*`\[\]]+|(?<!\w)_+|_+(?!\w)")
+_BLOCKS = re.compile(r"\n[ \t]*\n")
+_FENCED = re.compile(r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_NO_PROSE = re.compile(r"\s*(?:#|\||[-*+] |\d+[.)] |[-=*_]{3,}|!\[|\[!\[|\$\$|\{|<)")
 
 
 def plain_words(readme: str) -> str:
-    """The first words of a card without its front matter and markup.
+    """The first words of a card without its front matter and markup; what it says in a line stands first.
 
-    >>> plain_words("---\\nlicense: mit\\n---\\n# A *small* [model](x.md)")
-    'A small model'
+    That is its first paragraph, and a line end follows it: lists show it, without the heading that says the
+    repository's name again. A card that has no paragraph is all in one line.
+
+    >>> plain_words("---\\nlicense: mit\\n---\\n# A-model\\n\\nA *small* [model](x.md).\\n")
+    'A small model.\\nA-model'
     """
     body = _FRONT_MATTER.sub("", readme, count=1)[: 8 * ABOUT_CHARACTERS].replace("\0", " ")
-    return " ".join(_MARKUP.sub(" ", body).split())[:ABOUT_CHARACTERS]
+    blocks = _BLOCKS.split(_FENCED.sub("\n\n", body.replace("\r\n", "\n")))
+    # A heading may stand right above its paragraph.
+    texts = [re.sub(r"\A\s*#[^\n]*\n", "", block) for block in blocks]
+    lead = next((number for number, text in enumerate(texts) if _is_prose(text)), None)
+    if lead is None:
+        return _without_markup(body)[:ABOUT_CHARACTERS]
+    heading = blocks[lead].removesuffix(texts[lead])
+    rest = _without_markup("\n\n".join([*blocks[:lead], heading, *blocks[lead + 1 :]]))
+    return f"{_without_markup(texts[lead])}\n{rest}"[:ABOUT_CHARACTERS].strip()
+
+
+def _is_prose(text: str) -> bool:
+    return not _NO_PROSE.match(text) and bool(_without_markup(text))
+
+
+def _without_markup(text: str) -> str:
+    return " ".join(_INLINE_MARKUP.sub("", _SPACED_MARKUP.sub(" ", text)).split())
 
 
 def _json_object(data: bytes | None) -> dict[str, Any]:

@@ -89,6 +89,16 @@ def check_repo_name(name: str) -> str:
     return name
 
 
+SIZE_CLASSES: Mapping[str, int | None] = {
+    "under 10 MB": 10**7,
+    "10 MB to 100 MB": 10**8,
+    "100 MB to 1 GB": 10**9,
+    "1 GB to 10 GB": 10**10,
+    "over 10 GB": None,
+}
+"""What lists are narrowed to by size: each class with the first number of bytes that is too large for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RepoFacts:
     """What the head of `main` says about a repository, kept beside it so that lists need not read git."""
@@ -100,7 +110,17 @@ class RepoFacts:
     sdk: str | None = None
     used_bytes: int = 0
     about: str = ""
-    """The beginning of the card as plain words, for searching and for lists."""
+    """The beginning of the card as plain words, for searching; see `plain_words`."""
+
+    @property
+    def size_class(self) -> str:
+        """In which of `SIZE_CLASSES` it is."""
+        return next(name for name, limit in SIZE_CLASSES.items() if limit is None or self.used_bytes < limit)
+
+    @property
+    def summary(self) -> str:
+        """What the card says in a line, for lists."""
+        return self.about.partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
