@@ -8,7 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 import wingman.hub.storage  # noqa: F401 - registers every table
-from wingman.hub.database import metadata, open_engine
+from wingman.hub.accounts.sql import namespaces
+from wingman.hub.database import metadata, now, open_engine
+from wingman.hub.repos.tables import repo_tags, repos
 from wingman.hub.schema import SchemaTooNew, bring_up_to_date, current_revision, newest_revision
 
 
@@ -43,6 +45,26 @@ def test_starting_again_changes_nothing(engine: sa.Engine):
     bring_up_to_date(engine)
 
     assert sa.inspect(engine).get_table_names() == before
+
+
+def test_repositories_from_before_the_size_classes_are_found_by_size(engine: sa.Engine):
+    bring_up_to_date(engine)
+    with engine.begin() as connection:
+        namespace = sa.insert(namespaces).values(
+            name="me", key="me", full_name="Me", is_organization=False, created_at=now()
+        )
+        namespace_id = connection.execute(namespace).inserted_primary_key[0]
+        values = {"kind": "model", "namespace_id": namespace_id, "pool_id": 1, "private": False, "card": {}, "tags": []}
+        values |= {"created_at": now(), "updated_at": now()}
+        for name, size in (("small", 9_999_999), ("large", 10**10)):
+            connection.execute(sa.insert(repos).values(**values, name=name, key=f"me/{name}", used_bytes=size))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+
+    bring_up_to_date(engine)
+
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(repo_tags.c.tag).order_by(repo_tags.c.repo_id)).scalars().all()
+    assert found == ["bytes:under 10 MB", "bytes:over 10 GB"]
 
 
 def test_a_database_of_a_later_version_is_left_alone(engine: sa.Engine):

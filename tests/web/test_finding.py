@@ -61,10 +61,26 @@ def test_facets_count_and_narrow(visitor: Browser, make_repo: Make):
     page = unescape(visitor.get("/models").text)
     narrowed = visitor.get("/models?task=text-classification&license=mit").text
 
-    assert re.search(r'task=text-classification">text classification.*?<span class="count">2<', page, re.S)
+    assert re.search(r'task=text-classification">Text classification.*?<span class="count">2<', page, re.S)
     assert re.search(r'license=mit">mit.*?<span class="count">2<', page, re.S)
     assert re.search(r'owner=alice">alice.*?<span class="count">3<', page, re.S)
     assert names_in(narrowed) == ["alice/a"]
+
+
+def test_models_are_narrowed_by_size(visitor: Browser, make_repo: Make):
+    make_repo("small")
+
+    page = unescape(visitor.get("/models").text)
+
+    assert re.search(r'size=under\+10\+MB">under 10 MB.*?<span class="count">1<', page, re.S)
+    assert names_in(visitor.get("/models?size=under+10+MB").text) == ["alice/small"]
+    assert names_in(visitor.get("/models?size=over+10+GB").text) == []
+
+
+def test_a_language_is_called_by_its_name(visitor: Browser, make_repo: Make):
+    make_repo("a", card(language="de"))
+
+    assert re.search(r'language=de">German<span class="count">1<', unescape(visitor.get("/models").text))
 
 
 def test_a_chosen_facet_leads_back_without_it(visitor: Browser, make_repo: Make):
@@ -85,7 +101,7 @@ def test_datasets_have_facets_of_their_own(visitor: Browser, make_repo: Make):
     page = visitor.get("/datasets?size=1K%3Cn%3C10K").text
 
     assert names_in(page) == ["datasets/alice/d"]
-    assert "1K&lt;n&lt;10K" in page
+    assert "1K to 10K" in page
 
 
 def test_sorting_and_paging_keep_the_whole_state(visitor: Browser, make_repo: Make):

@@ -251,7 +251,9 @@ class SqlRepos:
         )
         kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()
         self._connection.execute(sa.delete(repo_tags).where(repo_tags.c.repo_id == repo_id))
-        rows = [{"kind": kind, "tag": tag, "repo_id": repo_id} for tag in facts.tags]
+        # Of the size, lists know the class: an entry like a tag, which the repository itself does not show.
+        tags = (*facts.tags, f"bytes:{facts.size_class}")
+        rows = [{"kind": kind, "tag": tag, "repo_id": repo_id} for tag in tags]
         insert_ignoring_known(self._connection, repo_tags, rows)
 
     def set_updated(self, repo_id: RepoId, updated_at: datetime) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from wingman.hub.repos.model import RepoKind
+from wingman.hub.repos.model import SIZE_CLASSES, RepoKind
+from wingman.hub.web.languages import language_name
 
 SORTS = (
     ("trendingScore", "Trending"),
@@ -96,7 +97,7 @@ def _tag_of(kind: RepoKind, facet: str, value: str) -> str:
 
 # Under which prefix a facet's tags stand; "" where they carry none and are told apart by what they say.
 _PREFIX: dict[RepoKind, dict[str, str]] = {
-    RepoKind.MODEL: {"task": "", "library": "", "language": "", "license": "license"},
+    RepoKind.MODEL: {"task": "", "library": "", "size": "bytes", "language": "", "license": "license"},
     RepoKind.DATASET: {
         "task": "task_categories",
         "size": "size_categories",
@@ -111,7 +112,7 @@ _LABELS = {
     "library": "Library",
     "language": "Language",
     "license": "Licence",
-    "size": "Rows",
+    "size": "Size",
     "format": "Format",
     "sdk": "SDK",
     "owner": "Owner",
@@ -153,6 +154,25 @@ def _belongs(facet: str, tag: str) -> bool:
     return False
 
 
+def _label(facet: str, value: str) -> str:
+    match facet:
+        case "task":
+            return value.replace("-", " ").capitalize()
+        case "language":
+            return language_name(value)
+        case "size":
+            return value.replace("<n<", " to ").replace("n<", "under ").replace("n>", "over ")
+    return value
+
+
+_ROW_CLASSES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
+_SIZE_ORDER = {name: place for place, name in enumerate((*SIZE_CLASSES, *_ROW_CLASSES))}
+
+
+def _place_of_size(value: str) -> int:
+    return _SIZE_ORDER.get(value, len(_SIZE_ORDER))
+
+
 _NOT_LANGUAGES = frozenset(
     ("tf", "mlx", "vit", "gpt", "t5", "moe", "llm", "nlp", "ner", "dpo", "sft", "rag", "vlm", "tts", "asr")
 )
@@ -161,13 +181,15 @@ _NOT_LANGUAGES = frozenset(
 def _facet(search: Search, name: str, values: Mapping[str, int]) -> Facet:
     chosen = search.chosen.get(name, "")
     shown: Sequence[str] = [*([chosen] if chosen else []), *(value for value in values if value != chosen)]
+    if name == "size":
+        shown = sorted(shown, key=_place_of_size)
     return Facet(
         name,
-        _LABELS[name],
+        "Rows" if name == "size" and search.kind is RepoKind.DATASET else _LABELS[name],
         tuple(
             FacetValue(
                 value=value,
-                label=value.replace("-", " ") if name == "task" else value,
+                label=_label(name, value),
                 count=values.get(value),
                 href=search.address(**{name: "" if value == chosen else value}),
                 is_chosen=value == chosen,
