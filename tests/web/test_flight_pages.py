@@ -42,7 +42,14 @@ def test_the_list_and_the_page_of_a_run(hub: Hub, alice: Caller, as_alice: Brows
         {"event": "step_started", "step": "train"},
         {"event": "metric", "step": "train", "name": "loss", "value": 0.7, "at": 1},
         {"event": "metric", "step": "train", "name": "loss", "value": 0.4, "at": 2},
-        {"event": "progress", "step": "train", "done": 3, "total": 10, "unit": "steps"},
+        {
+            "event": "progress",
+            "step": "train",
+            "done": 3,
+            "total": 10,
+            "unit": "steps",
+            "memory_bytes": 2 * 10**9,
+        },
         {"event": "warning", "step": "train", "message": "A long row was cut."},
     ]
     fly(hub, alice, "first", *steps)
@@ -51,6 +58,7 @@ def test_the_list_and_the_page_of_a_run(hub: Hub, alice: Caller, as_alice: Brows
 
     assert "/flights/first" in listed
     assert "30 %" in page
+    assert "2.0 GB" in page
     assert "polyline" in page
     assert "A long row was cut." in page
     assert "js/flight.js" in page

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 Listener = Callable[[dict[str, Any]], None]
 _REMEMBERED = 500  # more than a dry run emits; what comes later goes to those already listening
 
@@ -21,6 +23,11 @@ _REMEMBERED = 500  # more than a dry run emits; what comes later goes to those a
 def now() -> str:
     """The time as ISO-8601 in UTC with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def memory_in_use() -> int:
+    """The memory of the machine that this process holds at the moment, in bytes."""
+    return psutil.Process().memory_info().rss
 
 
 class Events:
@@ -67,11 +74,17 @@ class Events:
         self.emit("step_started")
 
     def step_finished(self, seconds: float, summary: dict[str, Any], *, reused: bool = False) -> None:
-        self.emit("step_finished", seconds=round(seconds, 2), summary=summary, reused=reused)
+        self.emit(
+            "step_finished",
+            seconds=round(seconds, 2),
+            summary=summary,
+            reused=reused,
+            memory_bytes=memory_in_use(),
+        )
         self._step = None
 
     def progress(self, done: int, total: int, unit: str) -> None:
-        self.emit("progress", done=done, total=total, unit=unit)
+        self.emit("progress", done=done, total=total, unit=unit, memory_bytes=memory_in_use())
 
     def metric(self, name: str, value: float, at: int) -> None:
         self.emit("metric", name=name, value=value, at=at)

@@ -9,6 +9,7 @@ from wingman.hub.flights.model import (
     FlightEvent,
     FlightNumber,
     FlightStatus,
+    Memory,
     fold,
 )
 
@@ -72,6 +73,18 @@ def test_progress_that_comes_late_does_not_turn_back():
 
     assert progress is not None
     assert progress.done == 50
+
+
+def test_the_highest_memory_is_remembered():
+    said = [event(20, "progress", "train", done=1, total=9, memory_bytes=held) for held in (5, 9, 7)]
+
+    assert fold(BLANK, [*TRAINED_HALF, *said]).memory == Memory(now_bytes=7, peak_bytes=9)
+
+
+def test_memory_that_is_no_number_of_bytes_is_passed_over():
+    odd = [event(20, "progress", "train", done=1, total=9, memory_bytes=held) for held in ("1", -1, True, 2**80, 1.5)]
+
+    assert fold(BLANK, [*TRAINED_HALF, *odd]).memory is None
 
 
 def test_a_finished_flight_has_its_result():

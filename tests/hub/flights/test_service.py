@@ -12,7 +12,7 @@ from wingman.hub.errors import Forbidden, Invalid, TooLarge, Unauthorized
 from wingman.hub.flights import service
 from wingman.hub.flights.errors import FlightFileMissing, FlightIdTaken, FlightMissing
 from wingman.hub.flights.events import parse_events
-from wingman.hub.flights.model import EventKind, FlightEvent, FlightStatus
+from wingman.hub.flights.model import EventKind, FlightEvent, FlightStatus, Memory
 from wingman.hub.flights.service import FlightFacts, keep_events
 from wingman.hub.repos.model import Repo, RepoKind
 
@@ -293,3 +293,10 @@ def test_a_flight_without_a_report_cannot_be_compared(hub: Hub, alice: Caller):
 
     with pytest.raises(FlightFileMissing):
         hub.flights.compare(alice, "f-1", "f-2")
+
+
+def test_what_memory_a_flight_holds_is_kept(hub: Hub, alice: Caller):
+    said = {"done": 1, "total": 9, "unit": "steps", "memory_bytes": 5_000_000}
+    hub.flights.record(alice, "f-1", [*BEGINNING, *lines((5, "progress", "train", said))])
+
+    assert hub.flights.find(alice, "f-1").memory == Memory(now_bytes=5_000_000, peak_bytes=5_000_000)

@@ -90,6 +90,14 @@ class Progress:
         return elapsed * max(0, self.total - self.done) / advanced
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the flight's process held of its machine's memory when it last said so, and at most."""
+
+    now_bytes: int
+    peak_bytes: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlightOrder:
     """What was asked of a flight that is started here; what is None is chosen by the dry run.
@@ -132,6 +140,7 @@ class Flight:
     status: FlightStatus = FlightStatus.RUNNING
     steps: tuple[Step, ...] = ()
     progress: Progress | None = None
+    memory: Memory | None = None
     result: Mapping[str, Any] | None = None
     error: str | None = None
     created_at: datetime
@@ -150,6 +159,12 @@ class Flight:
         if self.status is not FlightStatus.RUNNING:
             return None
         return next((step for step in reversed(self.steps) if step.finished_at is None), None)
+
+    @property
+    def estimate(self) -> Mapping[str, Any]:
+        """What the dry run expected the whole to cost, as the first step reports it; empty before that."""
+        said = next((step.summary.get("estimate") for step in self.steps if step.name == "choose"), None)
+        return said if isinstance(said, Mapping) else {}
 
     @property
     def is_started_here(self) -> bool:
@@ -188,8 +203,16 @@ class MetricPoint:
 def fold(flight: Flight, events: Iterable[FlightEvent]) -> Flight:
     """What is known after these events, which come in order."""
     for event in events:
-        flight = _CHANGES.get(event.kind, _nothing)(flight, event)
+        flight = _CHANGES.get(event.kind, _nothing)(_with_memory(flight, event), event)
     return flight
+
+
+def _with_memory(flight: Flight, event: FlightEvent) -> Flight:
+    said = event.facts.get("memory_bytes")
+    if not isinstance(said, int) or isinstance(said, bool) or not 0 <= said < 1 << 60:
+        return flight
+    peak = max(said, flight.memory.peak_bytes if flight.memory else 0)
+    return replace(flight, memory=Memory(said, peak))
 
 
 def _nothing(flight: Flight, event: FlightEvent) -> Flight:

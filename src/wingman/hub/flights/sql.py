@@ -19,6 +19,7 @@ from wingman.hub.flights.model import (
     FlightNumber,
     FlightOrder,
     FlightStatus,
+    Memory,
     MetricPoint,
     Progress,
     Step,
@@ -340,7 +341,8 @@ def _state_json(flight: Flight) -> dict[str, Any]:
         }
         for step in flight.steps
     ]
-    return {"steps": steps, "progress": progress}
+    memory = None if flight.memory is None else asdict(flight.memory)
+    return {"steps": steps, "progress": progress, "memory": memory}
 
 
 def _to_flight(row: Any) -> Flight:
@@ -358,6 +360,8 @@ def _to_flight(row: Any) -> Flight:
         status=FlightStatus(row.status),
         steps=tuple(_to_step(step) for step in row.state["steps"]),
         progress=_to_progress(row.state["progress"]),
+        # Flights from before this was kept have no such key.
+        memory=Memory(**kept) if (kept := row.state.get("memory")) else None,
         result=row.result,
         error=row.error,
         created_at=row.created_at,

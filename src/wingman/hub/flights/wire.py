@@ -1,6 +1,7 @@
 """Flights as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +60,7 @@ def state_json(flight: Flight) -> dict[str, Any]:
             "unit": progress.unit,
             "seconds_left": progress.seconds_left(),
         },
+        "memory": None if flight.memory is None else asdict(flight.memory),
         "started_at": _iso(flight.started_at),
         "finished_at": _iso(flight.finished_at),
     }

@@ -100,6 +100,40 @@ def _ticks(low: float, high: float, number: int) -> list[float]:
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where a value lies along a row of `width`; the same for every row of a table, so that rows compare."""
+
+    low: float
+    high: float
+    ticks: tuple[Tick, ...]
+    width: int = 240
+
+    def at(self, value: float) -> float:
+        share = (value - self.low) / ((self.high - self.low) or 1)
+        return round(_MARGIN + min(1.0, max(0.0, share)) * (self.width - 2 * _MARGIN), 1)
+
+
+_MARGIN = 8
+
+
+def scale_over(values: Sequence[float]) -> Scale | None:
+    """A scale that reaches over these values from one round number to another; None where there are none.
+
+    >>> scale = scale_over([0.713, 0.811])
+    >>> scale.low, scale.high, [tick.label for tick in scale.ticks]
+    (0.7, 0.85, ['0.7', '0.75', '0.8', '0.85'])
+    """
+    finite = [value for value in values if isfinite(value)]
+    if not finite:
+        return None
+    ticks = _ticks(min(finite), max(finite), 4)
+    if len(ticks) == 1:
+        ticks = [ticks[0] - 0.5, ticks[0], ticks[0] + 0.5]
+    scale = Scale(ticks[0], ticks[-1], ())
+    return Scale(scale.low, scale.high, tuple(Tick(scale.at(value), f"{value:.4g}") for value in ticks))
+
+
 def shade(share: float) -> int:
     """One of six steps of lightness, for a share between 0 and 1.
 

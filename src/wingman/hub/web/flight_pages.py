@@ -3,7 +3,8 @@
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from wingman.hub.http.paging import number_cursor
 from wingman.hub.json_text import load_json
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.store import RepoFilter
-from wingman.hub.web.charts import line_chart, shade
+from wingman.hub.web.charts import Scale, line_chart, scale_over, shade
 from wingman.hub.web.page import PageRequest, async_page, go_to, page, show, show_part
 from wingman.hub.web.repo_pages import readable_repo_page
 from wingman.hub.web.results import estimate
@@ -46,6 +47,7 @@ KNOWN_STEPS = (
 _DATASET = "/{kind:web_kind}/{namespace}/{name}"
 _LOSSES = ("loss", "eval_loss")
 _MAX_LABELS = 30
+_ERRORS = ("calibration error", "calibration_error", "brier")
 
 
 def flights(request: PageRequest) -> Response:
@@ -107,6 +109,7 @@ def live_values(request: PageRequest, caller: Caller, found: Flight) -> dict[str
         "lines": lines,
         "warnings": [event for event in lines if event.kind is EventKind.WARNING],
         "seconds": _seconds(found),
+        "seconds_left": _seconds_left(found),
     }
 
 
@@ -114,6 +117,14 @@ def _seconds(found: Flight) -> float | None:
     if found.started_at is None:
         return None
     return ((found.finished_at or now()) - found.started_at).total_seconds()
+
+
+def _seconds_left(found: Flight) -> float | None:
+    """Of the whole flight, by the dry run's estimate; None where it made none or the time is over."""
+    expected, gone = found.estimate.get("seconds"), _seconds(found)
+    if found.status is not FlightStatus.RUNNING or gone is None or not isinstance(expected, int | float):
+        return None
+    return expected - gone if expected > gone else None
 
 
 def _steps(found: Flight) -> list[dict[str, Any]]:
@@ -175,9 +186,11 @@ def _outcome(request: PageRequest, found: Flight) -> dict[str, Any]:
         for other in service.page(caller, statuses=(FlightStatus.FINISHED,), limit=30)
         if other.id != found.id and other.task == found.task
     ]
+    metrics = _metric_rows(report) if isinstance(report, dict) else []
     return {
         "verdict": _verdict(report),
-        "metrics": _metric_rows(report) if isinstance(report, dict) else [],
+        "metrics": metrics,
+        "scale": _scale((row["name"], (row["model"], row["baseline"])) for row in metrics),
         "confusion": _confusion(report) if isinstance(report, dict) else None,
         "worst_rows": [row for row in worst if _is_worst_row(row)][:50] if isinstance(worst, list) else [],
         "plots": sorted(name for name in names if name.endswith(".svg")),
@@ -225,6 +238,15 @@ def _metric_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             other = estimate(classic.get(name)) if isinstance(classic, dict) else None
             rows.append({"name": name.replace("_", " "), "model": model, "baseline": other})
     return rows
+
+
+def _scale(rows: Iterable[tuple[str, Iterable[Mapping[str, Any] | None]]]) -> Scale | None:
+    """One scale for the intervals of all rows: (metric's name, estimates).
+
+    What is an error (the lower the better) lies near 0 and would stretch it.
+    """
+    estimates = [said for name, found in rows if name not in _ERRORS for said in found if said]
+    return scale_over([said[end] for said in estimates for end in ("low", "high")])
 
 
 def _confusion(report: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -296,10 +318,15 @@ async def delete(request: PageRequest) -> Response:
 def compare(request: PageRequest) -> Response:
     first, second = request.query("first"), request.query("second")
     flights = request.hub.flights
+    comparison = flights.compare(request.caller, first, second)
     return show(
         request,
         "flight_compare.html",
-        comparison=flights.compare(request.caller, first, second),
+        comparison=comparison,
+        scale=_scale(
+            (pair.name, [asdict(side) for side in (pair.first, pair.second) if side])
+            for pair in comparison.metrics
+        ),
         first=flights.find(request.caller, first),
         second=flights.find(request.caller, second),
     )
