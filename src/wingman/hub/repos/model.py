@@ -89,6 +89,7 @@ def check_repo_name(name: str) -> str:
     return name
 
 
+_TASK_TAG = "task_categories:"
 SIZE_CLASSES: Mapping[str, int | None] = {
     "under 10 MB": 10**7,
     "10 MB to 100 MB": 10**8,
@@ -116,6 +117,12 @@ class RepoFacts:
     def size_class(self) -> str:
         """In which of `SIZE_CLASSES` it is."""
         return next(name for name, limit in SIZE_CLASSES.items() if limit is None or self.used_bytes < limit)
+
+    @property
+    def task(self) -> str:
+        """What it is for: a model's task, the first of a dataset's; empty where nothing says so."""
+        given = (tag.removeprefix(_TASK_TAG) for tag in self.tags if tag.startswith(_TASK_TAG))
+        return self.pipeline_tag or next(given, "")
 
     @property
     def summary(self) -> str:

@@ -17,26 +17,30 @@ from wingman.hub.web.page import PAGE_HEADERS, PageRequest, page, show
 
 PAGE_SIZE = 30
 _JUMP_SIZE = 5
+_TRENDING_SIZE = 5
+_FRESH_SIZE = 9
 COUNT_PATIENCE_S = 0.06
 """For so long a list waits for its facets; then it is shown without, and the page asks again by itself."""
 _counts: Counted[tuple[Any, Any, int]] = Counted()
 
 
 def home(request: PageRequest) -> Response:
-    lists = {kind: _page(request, kind, limit=6) for kind in RepoKind}
+    lists = {kind: _page(request, kind, limit=_TRENDING_SIZE) for kind in RepoKind}
+    # What nobody has asked for yet is new, not trending.
+    trending = {kind: [repo for repo in repos if repo.trending > 0] for kind, repos in lists.items()}
     fresh = sorted(
-        (repo for kind in RepoKind for repo in _page(request, kind, sort="lastModified", limit=6)),
+        (repo for kind in RepoKind for repo in _page(request, kind, sort="lastModified", limit=_FRESH_SIZE)),
         key=lambda repo: repo.updated_at,
         reverse=True,
     )
     user = request.caller.user
-    mine = _owned(request, user.name, limit=6) if user else []
+    mine = _owned(request, user.name, limit=8) if user else []
     flights = request.hub.flights.page(request.caller, owner=user.name, limit=5) if user else []
     return show(
         request,
         "home.html",
-        trending={kind: repos for kind, repos in lists.items() if repos},
-        fresh=fresh[:8],
+        trending={kind: repos for kind, repos in trending.items() if repos},
+        fresh=fresh[:_FRESH_SIZE],
         mine=mine,
         flights=flights,
         is_empty=not any(lists.values()),

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from wingman.hub.repos.model import SIZE_CLASSES, RepoKind
 from wingman.hub.web.languages import language_name
+from wingman.hub.web.templating import task_text
 
 SORTS = (
     ("trendingScore", "Trending"),
@@ -141,6 +142,20 @@ def build_facets(
     return [facet for facet in facets if facet.values]
 
 
+def facet_of(kind: RepoKind, tag: str) -> tuple[str, str] | None:
+    """Which facet a tag belongs to, and the value that the facet knows it by.
+
+    >>> facet_of(RepoKind.MODEL, "license:mit"), facet_of(RepoKind.MODEL, "de"), facet_of(RepoKind.MODEL, "mood")
+    (('license', 'mit'), ('language', 'de'), None)
+    """
+    for facet, prefix in _PREFIX[kind].items():
+        if prefix and tag.startswith(f"{prefix}:"):
+            return facet, tag.removeprefix(f"{prefix}:")
+        if not prefix and _belongs(facet, tag):
+            return facet, tag
+    return None
+
+
 def _belongs(facet: str, tag: str) -> bool:
     match facet:
         case "task":
@@ -154,10 +169,10 @@ def _belongs(facet: str, tag: str) -> bool:
     return False
 
 
-def _label(facet: str, value: str) -> str:
+def facet_value_label(facet: str, value: str) -> str:
     match facet:
         case "task":
-            return value.replace("-", " ").capitalize()
+            return task_text(value)
         case "language":
             return language_name(value)
         case "size":
@@ -189,7 +204,7 @@ def _facet(search: Search, name: str, values: Mapping[str, int]) -> Facet:
         tuple(
             FacetValue(
                 value=value,
-                label=_label(name, value),
+                label=facet_value_label(name, value),
                 count=values.get(value),
                 href=search.address(**{name: "" if value == chosen else value}),
                 is_chosen=value == chosen,

@@ -1,7 +1,9 @@
 """A repository's first page: its card, what was measured, how to use it; and what its tags were worth."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -9,20 +11,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wingman.hub.access.model import Permission, may
+from wingman.hub.errors import HubError
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import Ref
 from wingman.hub.repos.card import InvalidCard, parse_front_matter
 from wingman.hub.repos.model import Repo, RepoGated, RepoKind
+from wingman.hub.repos.safetensors import count_parameters, parse_header
+from wingman.hub.web.charts import scale_over
+from wingman.hub.web.counted import Counted
 from wingman.hub.web.markdown import Place, RenderedCard
 from wingman.hub.web.page import PageRequest, async_page, go_to, page, show
 from wingman.hub.web.results import Result, parse_results
 from wingman.hub.web.snippets import example_input, snippets_for
+from wingman.hub.web.tag_links import TagLink, tag_links
 from wingman.hub.web.templating import path_quote, segment_quote
 from wingman.hub.web.viewing import MAX_TEXT_BYTES, rendered_card
 
 PLAIN, PREFIXED = "/{namespace}/{name}", "/{kind:web_kind}/{namespace}/{name}"
 _MAX_COMPARED_TAGS = 20
 MAX_PLOTS = 12
+HEADER_PATIENCE_S = 0.1
+_parameters: Counted[Mapping[str, int]] = Counted(size=4096, fresh_s=inf)
+"""By the content of the weights, which never changes."""
 _TRY_TASKS = ("text-classification",)
 
 
@@ -37,6 +47,10 @@ class RepoPage:
     num_tags: int
     is_readable: bool
     """False where the owner has to consent first."""
+
+    @property
+    def tags(self) -> list[TagLink]:
+        return tag_links(self.repo)
 
     @property
     def address(self) -> str:
@@ -96,6 +110,7 @@ def overview_values(request: PageRequest, shown: RepoPage, **more: Any) -> dict[
         "repo": repo,
         "card": card,
         "results": parse_results(repo.facts.card),
+        "parameters": parameters_of(request, repo) if shown.is_readable else {},
         "plots": [path for path in plots if card is None or f"/{path}" not in card.html],
         "snippets": snippets_for(repo, request.base),
         "can_be_asked": is_asked,
@@ -121,6 +136,31 @@ def card_of(request: PageRequest, repo: Repo) -> RenderedCard | None:
     data = file.data if file.data is not None else b""
     text = data[: 2 * MAX_TEXT_BYTES].decode("utf-8", "replace")
     return rendered_card(text, place_at(repo, "main")) if text.strip() else None
+
+
+def parameters_of(request: PageRequest, repo: Repo) -> Mapping[str, int]:
+    """How many parameters of each type a model's weights have; {} where no safetensors file says so.
+
+    The header of a large file may lie far away: it is read once, and a page waits for it only so long.
+    """
+    if repo.head is None or repo.kind is not RepoKind.MODEL:
+        return {}
+    try:
+        file = request.hub.contents.open(repo, repo.head, "model.safetensors")
+    except (EntryMissing, RevisionMissing):
+        return {}
+    large, hub = file.large, request.hub
+    if large is None:
+        return {}
+
+    def count() -> Mapping[str, int]:
+        try:
+            header = parse_header(lambda start, end: hub.read_large_file(large, start, end))
+        except HubError:  # weights that cannot be read do not keep their card from being read
+            return {}
+        return count_parameters(header or {})
+
+    return _parameters.get((id(hub), large.sha256), count, patience_s=HEADER_PATIENCE_S) or {}
 
 
 def _plots(request: PageRequest, repo: Repo) -> list[str]:
@@ -192,6 +232,14 @@ def tags(request: PageRequest) -> Response:
         repo=shown.repo,
         tags=table,
         metrics=metrics,
+        scale=scale_over(
+            [
+                end
+                for _, _, values in table
+                if values and values[0] and values[0].low is not None and values[0].high is not None
+                for end in (values[0].low, values[0].high)
+            ]
+        ),
         branches=branches,
     )
 

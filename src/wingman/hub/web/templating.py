@@ -81,6 +81,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def task_text(task: str) -> str:
+    """
+    >>> task_text("text-classification")
+    'Text classification'
+    """
+    return task.replace("-", " ").capitalize()
+
+
 def path_quote(path: str) -> str:
     """A path for an address: slashes stay, everything else that means something is escaped."""
     return quote(path, safe="/", errors="surrogateescape")
@@ -122,6 +130,7 @@ def _environment() -> Environment:
         "short": short_count,
         "when": when,
         "duration": duration,
+        "task": task_text,
         "path": path_quote,
         "segment": segment_quote,
         "shown": shown_name,
