@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from tests.web.attacks import CARDS, NAMES
 from tests.web.conftest import active_parts
 from wingman.hub.repos.model import RepoKind
+from wingman.hub.web import previews
 
 VIEWER = "/datasets/alice/reviews/viewer"
 
@@ -52,6 +54,60 @@ def test_the_first_rows_and_what_each_column_holds(reviews, visitor):
     assert "600 rows" in page.text
     assert page.text.count('<svg class="chart"') == 3
     assert active_parts(page.text) == []
+
+
+def _with_rows(visitor, address: str) -> str:
+    """A page does not wait for the first reading of a table; a browser asks again, and so do we."""
+    page = visitor.get(address).text
+    for _ in range(100):
+        if "data-later" not in page:
+            break
+        time.sleep(0.1)
+        page = visitor.get(address).text
+    return page
+
+
+def test_a_datasets_page_begins_with_its_first_rows(reviews, visitor):
+    page = _with_rows(visitor, "/datasets/alice/reviews")
+
+    assert cells(page)[0] == ["review number 0", "0", "woe"]
+    assert "600 rows, 3 columns" in page
+    assert f'href="{VIEWER}"' in page
+
+
+def test_a_table_among_a_models_files_is_shown_as_rows(make_repo, visitor):
+    make_repo("mood", {"evaluation/predictions.csv": "text,guess\nfine,joy\n"})
+
+    page = _with_rows(visitor, "/alice/mood/blob/main/evaluation/predictions.csv")
+
+    assert cells(page) == [["fine", "joy"]]
+    assert "/alice/mood/viewer?file=evaluation/predictions.csv" in page
+
+
+def test_a_table_that_cannot_be_read_does_not_keep_the_card_from_being_read(make_repo, visitor):
+    files = {"README.md": "# Reviews\n\nStill here.\n", "train.parquet": b"PAR1 no PAR1"}
+    make_repo("reviews", files, kind=RepoKind.DATASET)
+
+    page = _with_rows(visitor, "/datasets/alice/reviews")
+
+    assert "Still here." in page
+    assert "Not shown unasked" in page
+
+
+def test_a_large_table_is_read_only_for_whoever_opens_it(reviews, visitor, monkeypatch):
+    monkeypatch.setattr(previews, "MAX_PREVIEW_BYTES", 100)
+
+    assert cells(visitor.get("/datasets/alice/reviews").text) == []
+    assert len(cells(visitor.get(VIEWER).text)) == 50
+
+
+def test_a_long_cell_is_whole_and_can_be_opened(make_repo, visitor):
+    text = "word " * 200
+    make_repo("reviews", {"train.csv": as_csv([["text"], [text]])}, kind=RepoKind.DATASET)
+
+    page = visitor.get(VIEWER).text
+
+    assert f'<details class="long"><summary><div class="cell">{text}</div></summary></details>' in page
 
 
 def test_every_state_is_an_address(reviews, visitor):

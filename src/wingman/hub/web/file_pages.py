@@ -8,11 +8,13 @@ from starlette.routing import Route
 from wingman.hub.contents.model import HistoryEntry, OpenedFile
 from wingman.hub.git.store import Ref
 from wingman.hub.repos.model import Repo
+from wingman.hub.viewer.model import Table, TableMissing
 from wingman.hub.web.diffs import parse_diff
 from wingman.hub.web.page import PageRequest, go_to, show
+from wingman.hub.web.previews import preview_of
 from wingman.hub.web.repo_pages import both, place_at, readable_repo_page
 from wingman.hub.web.templating import path_quote, segment_quote
-from wingman.hub.web.viewing import MAX_TEXT_BYTES, Read, rendered_card, view_file
+from wingman.hub.web.viewing import MAX_TEXT_BYTES, Read, is_table, rendered_card, view_file
 
 ENTRIES_A_PAGE = 100
 COMMITS_A_PAGE = 30
@@ -101,6 +103,7 @@ def blob(request: PageRequest) -> Response:
         return go_to(f"{shown.address}/tree/{segment_quote(revision)}/{path_quote(path)}")
     file = request.hub.contents.open(repo, commit, path)
     place = place_at(repo, revision, path.rpartition("/")[0])
+    table = _table(request, repo, revision, path)
     view = view_file(file, reader(request, file), place, as_written=bool(request.query("plain")))
     return show(
         request,
@@ -113,11 +116,23 @@ def blob(request: PageRequest) -> Response:
         file=file,
         entry=found[0] if found else None,
         view=view,
+        table=table,
+        preview=preview_of(request.hub.viewer, repo, revision, table) if table else None,
         can_change=shown.may_write and _is_branch(request, repo, revision),
         can_edit=view.kind in ("text", "markdown", "table")
         and file.large is None
         and file.size <= MAX_TEXT_BYTES,
     )
+
+
+def _table(request: PageRequest, repo: Repo, revision: str, path: str) -> Table | None:
+    """The table that the file is, or is a part of."""
+    if not is_table(path):
+        return None
+    try:
+        return request.hub.viewer.find_table(repo, revision, path)
+    except TableMissing:
+        return None
 
 
 def reader(request: PageRequest, file: OpenedFile) -> Read:

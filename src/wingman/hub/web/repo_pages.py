@@ -21,6 +21,7 @@ from wingman.hub.web.charts import scale_over
 from wingman.hub.web.counted import Counted
 from wingman.hub.web.markdown import Place, RenderedCard
 from wingman.hub.web.page import PageRequest, async_page, go_to, page, show
+from wingman.hub.web.previews import preview_of
 from wingman.hub.web.results import Result, parse_results
 from wingman.hub.web.snippets import example_input, snippets_for
 from wingman.hub.web.tag_links import TagLink, tag_links
@@ -104,6 +105,7 @@ def overview_values(request: PageRequest, shown: RepoPage, **more: Any) -> dict[
     repo = shown.repo
     is_asked = repo.kind is RepoKind.MODEL and repo.facts.pipeline_tag in _TRY_TASKS and shown.is_readable
     card = card_of(request, repo) if shown.is_readable else None
+    tables = request.hub.viewer.list_tables(repo) if repo.kind is RepoKind.DATASET and shown.is_readable else []
     plots = _plots(request, repo) if shown.is_readable and repo.kind is RepoKind.MODEL else []
     return {
         "shown": shown,
@@ -118,9 +120,8 @@ def overview_values(request: PageRequest, shown: RepoPage, **more: Any) -> dict[
         "asked": "",
         "answer": None,
         "problem": "",
-        "tables": request.hub.viewer.list_tables(repo)
-        if repo.kind is RepoKind.DATASET and shown.is_readable
-        else [],
+        "tables": tables,
+        "preview": preview_of(request.hub.viewer, repo, "main", tables[0]) if tables else None,
         **more,
     }
 

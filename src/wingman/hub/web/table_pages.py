@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from wingman.hub.errors import HubError
 from wingman.hub.viewer.model import (
-    ColumnFacts,
     QueryTooSlow,
     RowsPage,
     RowsQuery,
@@ -63,7 +62,6 @@ def viewer(request: PageRequest) -> Response:
         page=page,
         address=address,
         links=_links(address, table.path, query, facts, page),
-        describe=describe_column,
         has_more_found=bool(query.search) and page.num_found > MAX_COUNTED,
         **values,
     )
@@ -122,40 +120,11 @@ def _links(address: str, path: str, query: RowsQuery, facts: TableFacts, page: R
         "sorts": sorts,
         "newer": link(**{"from": max(0, query.offset - ROWS_A_PAGE)}) if query.offset else "",
         "older": link(**{"from": query.offset + ROWS_A_PAGE}) if has_more else "",
+        "first": link(**{"from": 0}) if query.offset else "",
         "last": link(**{"from": (facts.num_rows - 1) // ROWS_A_PAGE * ROWS_A_PAGE})
         if not query.search
         else "",
     }
-
-
-def describe_column(column: ColumnFacts) -> str:
-    """A column in one line.
-
-    >>> describe_column(ColumnFacts("n", "BIGINT", "number", {"missing": 0, "min": 1, "max": 9, "mean": 4.5}))
-    '1 to 9, mean 4.5'
-    """
-    facts, said = column.facts, []
-    if "min" in facts and column.kind == "number":
-        said.append(f"{_figure(facts['min'])} to {_figure(facts['max'])}")
-        said.append(f"mean {_figure(facts['mean'])}")
-    elif "min" in facts:
-        said.append(f"{facts['min']} to {facts['max']}")
-    elif "length_min" in facts:
-        said.append(f"{facts['length_min']:,.0f} to {facts['length_max']:,.0f} characters")
-    if "distinct" in facts and column.kind == "text":
-        said.append(f"{'' if facts['is_distinct_exact'] else 'about '}{facts['distinct']:,} different")
-    if facts.get("missing"):
-        said.append(f"{facts['missing']:,} missing")
-    return ", ".join(said)
-
-
-def _figure(number: float) -> str:
-    """
-    >>> _figure(9999999.0), _figure(0.123456789), _figure(1e300)
-    ('9,999,999', '0.1235', '1e+300')
-    """
-    is_plain = abs(number) < 1e15 and (abs(number) >= 1000 or number == round(number))
-    return f"{number:,.0f}" if is_plain else f"{number:,.4g}"
 
 
 routes: list[Route] = [*both("/viewer/{revision}", viewer), *both("/viewer", viewer)]

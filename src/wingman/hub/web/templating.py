@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wingman.hub.web.assets import asset_url
+from wingman.hub.web.columns import describe_column
 from wingman.hub.web.highlighting import highlight_block
 from wingman.hub.web.results import flight_figures
 
@@ -131,6 +132,7 @@ def _environment() -> Environment:
         "when": when,
         "duration": duration,
         "task": task_text,
+        "column_line": describe_column,
         "path": path_quote,
         "segment": segment_quote,
         "shown": shown_name,

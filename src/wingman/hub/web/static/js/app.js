@@ -189,6 +189,24 @@ if (find) {
   });
 }
 
+// --- what the server is still working on: asked for again, in a box that keeps its size ---
+
+const LATER_TRIES = 8;
+async function askLater(attempt = 0) {
+  const waiting = $("[data-later]");
+  if (!waiting || attempt >= LATER_TRIES) return;
+  await new Promise((resolve) => setTimeout(resolve, 500 * 1.6 ** attempt));
+  try {
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".rows-box");
+    if (response.ok && fresh && !fresh.matches("[data-later]")) return waiting.replaceWith(fresh);
+  } catch {
+    // The Hub may be away for a moment; the link in the box leads to the rows.
+  }
+  askLater(attempt + 1);
+}
+askLater();
+
 // --- light or dark without a reload ---
 
 const themes = $("[data-theme-form]");
