@@ -88,6 +88,7 @@ PAGES = {
     "settings-of-model": "/alice/looks/settings",
     "dataset": "/datasets/alice/looks-data",
     "rows": "/datasets/alice/looks-data/viewer",
+    "file-table": "/datasets/alice/looks-data/blob/main/train.csv",
     "upload": "/datasets/alice/looks-data/upload/main",
     "fly": "/datasets/alice/looks-data/fly",
     "flights": "/flights",
@@ -279,7 +280,7 @@ def test_hostile_content_does_nothing_in_a_real_browser(browser: Browser, filled
 def test_everything_is_reached_by_keyboard_with_a_visible_focus(browser: Browser, filled: LiveHub):
     page = open_page(browser)
     sign_in(page, filled)
-    for name in ("home", "models", "model", "rows", "tokens", "flight"):
+    for name in ("home", "models", "model", "dataset", "rows", "tokens", "flight"):
         page.goto(f"{filled.url}{PAGES[name]}")
         page.mouse.move(0, 0)
         wanted = page.evaluate(_COUNT_STOPS)

@@ -47,6 +47,8 @@ KNOWN_STEPS = (
 _DATASET = "/{kind:web_kind}/{namespace}/{name}"
 _LOSSES = ("loss", "eval_loss")
 _MAX_LABELS = 30
+MAX_SAID = 60
+"""What is longer is a sentence, and stands elsewhere on the page."""
 _ERRORS = ("calibration error", "calibration_error", "brier")
 
 
@@ -162,7 +164,7 @@ def _summary(summary: Mapping[str, Any]) -> str:
         label = name.replace("_", " ")
         if isinstance(value, Mapping) and "value" in value:
             value = value["value"]
-        is_long = isinstance(value, str) and (value.startswith("http") or len(value) > 120)
+        is_long = isinstance(value, str) and (value.startswith("http") or len(value) > MAX_SAID)
         if isinstance(value, bool) or value is None or isinstance(value, (list, dict)) or is_long:
             continue
         said.append(f"{label} {value:.4g}" if isinstance(value, float) else f"{label} {value}")
