@@ -106,7 +106,7 @@ def make_a_dataset_by_dropping_a_file(page: Page, hub: LiveHub) -> None:
 
 
 def look_at_its_rows(page: Page) -> None:
-    page.click("text=Look at the rows")
+    page.click("text=All rows")
     expect(page.locator("main")).to_contain_text("400 rows")
     page.fill("#rows-q", "number 317")
     page.press("#rows-q", "Enter")
