@@ -114,7 +114,7 @@ class Scale:
         return round(_MARGIN + min(1.0, max(0.0, share)) * (self.width - 2 * _MARGIN), 1)
 
 
-_MARGIN = 8
+_MARGIN = 15
 
 
 def scale_over(values: Sequence[float]) -> Scale | None:
