@@ -165,6 +165,32 @@ def test_the_news_are_drawn_by_the_server_and_end_with_the_flight(hub: Hub, alic
     assert "event: end" in answer.text
 
 
+def test_the_form_of_a_flight_offers_the_columns_that_are_known(as_alice: Browser, make_repo: Callable[..., Repo]):
+    make_repo("reviews", {"train.csv": "opinion,stars\nfine,5\n"}, kind=RepoKind.DATASET)
+    before = as_alice.get("/datasets/alice/reviews/fly").text
+    as_alice.get("/datasets/alice/reviews/viewer")
+
+    page = as_alice.get("/datasets/alice/reviews/fly").text
+
+    assert "<datalist" not in before
+    assert '<option value="opinion">' in page
+    assert page.count('list="columns"') == 2
+
+
+def test_the_rows_of_a_step_stand_in_its_line(hub: Hub, alice: Caller, as_alice: Browser):
+    summary = {"rows": {"train": 7048, "test": 2014}}
+    fly(
+        hub,
+        alice,
+        "first",
+        {"event": "flight_started"},
+        {"event": "step_started", "step": "prepare"},
+        {"event": "step_finished", "step": "prepare", "seconds": 1.0, "summary": summary},
+    )
+
+    assert "rows 7,048 train, 2,014 test" in as_alice.get("/flights/first").text
+
+
 def test_the_form_of_a_flight_shows_what_is_wrong_with_it(as_alice: Browser, make_repo: Callable[..., Repo]):
     make_repo("data", {"train.csv": "text,label\nx,a\n"}, kind=RepoKind.DATASET)
     address = "/datasets/alice/data/fly"

@@ -47,6 +47,7 @@ KNOWN_STEPS = (
 _DATASET = "/{kind:web_kind}/{namespace}/{name}"
 _LOSSES = ("loss", "eval_loss")
 _MAX_LABELS = 30
+MAX_COLUMNS = 200
 MAX_SAID = 60
 """What is longer is a sentence, and stands elsewhere on the page."""
 _ERRORS = ("calibration error", "calibration_error", "brier")
@@ -164,6 +165,8 @@ def _summary(summary: Mapping[str, Any]) -> str:
         label = name.replace("_", " ")
         if isinstance(value, Mapping) and "value" in value:
             value = value["value"]
+        elif isinstance(value, Mapping) and value and all(type(count) is int for count in value.values()):
+            value = ", ".join(f"{count:,} {part}" for part, count in value.items())
         is_long = isinstance(value, str) and (value.startswith("http") or len(value) > MAX_SAID)
         if isinstance(value, bool) or value is None or isinstance(value, (list, dict)) or is_long:
             continue
@@ -375,9 +378,20 @@ def _fly_page(request: PageRequest, *, status: int = 200, **values: Any) -> Resp
         bases=bases,
         owners=owners,
         methods=METHODS,
+        columns=_known_columns(request, shown.repo),
         given=given,
         **{"plan": None, "problem": "", **values},
     )
+
+
+def _known_columns(request: PageRequest, repo: Repo) -> list[str]:
+    """The columns of the first table, if anybody has looked at it; a form does not wait for a table to be read."""
+    tables = request.hub.viewer.list_tables(repo)
+    try:
+        facts = request.hub.viewer.known_facts(tables[0]) if tables else None
+    except HubError:
+        return []
+    return [column.name for column in facts.columns][:MAX_COLUMNS] if facts else []
 
 
 def _is_base(repo: Repo) -> bool:
