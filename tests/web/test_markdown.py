@@ -30,6 +30,17 @@ def test_ids_and_classes_of_a_card_cannot_take_the_place_of_the_pages_own():
     assert "button" not in html
 
 
+@pytest.mark.parametrize("source", ["https://[x", "//[x", "http://", "https://[::1", "[", "https://x:y/z"])
+def test_an_address_that_is_none_does_not_keep_a_card_from_being_shown(source: str):
+    assert "Still here" in html_of(f'<img src="{source}"> ![a]({source}) [b]({source})\n\nStill here')
+
+
+def test_a_picture_without_words_is_called_by_its_file():
+    assert 'alt="loss curve.png"' in html_of('<img src="plots/loss%20curve.png">')
+    assert 'alt=""' in html_of('<img src="line.png" alt="">')
+    assert 'alt="A curve"' in html_of('<img src="line.png" alt="A curve">')
+
+
 def test_pictures_from_other_sites_become_links():
     html = html_of("![Our logo](https://elsewhere.example/logo.png)")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import nh3
 from latex2mathml.converter import convert as latex_to_mathml
@@ -356,8 +356,13 @@ def _pictures_from_elsewhere(html: str) -> str:
         found = {name.lower(): a or b or c for name, a, b, c in _ATTRIBUTE.findall(match[0])}
         source = found.get("src", "")
         if not re.match(r"https?://", source, re.IGNORECASE):
-            return match[0]
-        label = found.get("alt") or f"picture at {urlsplit(source).hostname or 'another site'}"
+            # Who hears the card instead of seeing it is told the file's name where the card says nothing.
+            path = re.split("[?#]", source)[0]
+            name = unquote(path.rpartition("/")[2]) if "alt" not in found else ""
+            return f'<img alt="{escape(name)}" {match[0][4:]}' if name else match[0]
+        # Not `urlsplit`, which raises for some of what people write.
+        host = re.match(r"https?://([^/?#]*)", source, re.IGNORECASE)
+        label = found.get("alt") or f"picture at {host[1] if host and host[1] else 'another site'}"
         return f'<a href="{escape(source)}">{escape(label)}</a>'
 
     return _IMAGE.sub(replaced, html)
