@@ -310,6 +310,7 @@ def test_the_jump_box_works_from_the_keyboard(browser: Browser, filled: LiveHub)
     page.wait_for_url("**/datasets/alice/looks-data")
 
     page.keyboard.press("Control+k")
+    page.keyboard.type("looks")
     assert page.locator("dialog.jump").is_visible()
     assert problems_of(page) == []
     page.keyboard.press("Escape")

@@ -127,6 +127,7 @@ function wireJump(dialog) {
     if (event.key === "ArrowDown") choose(Math.min(current + 1, items.length - 1));
     else if (event.key === "ArrowUp") choose(Math.max(current - 1, 0));
     else if (event.key === "Enter" && items[current]) location.href = items[current].href;
+    else if (event.key === "Escape") dialog.close(); // a search field would only empty itself
     else return;
     event.preventDefault();
   });
