@@ -147,3 +147,18 @@ def test_an_owners_page_lists_what_one_may_see(visitor: Browser, as_alice: Brows
     assert names_in(visitor.get("/alice").text) == ["alice/open"]
     assert set(names_in(as_alice.get("/alice").text)) == {"alice/open", "alice/closed"}
     assert visitor.get("/nobody-here").status_code == 404
+
+
+def test_a_datasets_page_names_the_models_trained_on_it(visitor: Browser, make_repo: Make):
+    make_repo("data", card(about="Rows."), kind=RepoKind.DATASET)
+    make_repo("mood", card(datasets="[alice/data]", base_model="alice/base"))
+    make_repo("hidden", card(datasets="[alice/data]", base_model="alice/base"), private=True)
+    make_repo("base", card(about="A base."))
+
+    dataset, base = visitor.get("/datasets/alice/data").text, visitor.get("/alice/base").text
+
+    assert "Models trained on this" in dataset
+    assert "Fine-tuned from this" in base
+    for page in (dataset, base):
+        assert '<a href="/alice/mood">' in page
+        assert "alice/hidden" not in page

@@ -10,13 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wingman.hub.access.model import Permission, may
+from wingman.hub.access.model import Permission, may, visibility
 from wingman.hub.errors import HubError
 from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import Ref
 from wingman.hub.repos.card import InvalidCard, parse_front_matter
 from wingman.hub.repos.model import Repo, RepoGated, RepoKind
 from wingman.hub.repos.safetensors import count_parameters, parse_header
+from wingman.hub.repos.store import RepoFilter
 from wingman.hub.web.charts import scale_over
 from wingman.hub.web.counted import Counted
 from wingman.hub.web.markdown import Place, RenderedCard
@@ -31,6 +32,7 @@ from wingman.hub.web.viewing import MAX_TEXT_BYTES, rendered_card
 PLAIN, PREFIXED = "/{namespace}/{name}", "/{kind:web_kind}/{namespace}/{name}"
 _MAX_COMPARED_TAGS = 20
 MAX_PLOTS = 12
+MAX_MADE_FROM = 8
 HEADER_PATIENCE_S = 0.1
 _parameters: Counted[Mapping[str, int]] = Counted(size=4096, fresh_s=inf)
 """By the content of the weights, which never changes."""
@@ -112,6 +114,7 @@ def overview_values(request: PageRequest, shown: RepoPage, **more: Any) -> dict[
         "repo": repo,
         "card": card,
         "results": parse_results(repo.facts.card),
+        "made_from_it": made_from(request, repo),
         "parameters": parameters_of(request, repo) if shown.is_readable else {},
         "plots": [path for path in plots if card is None or f"/{path}" not in card.html],
         "snippets": snippets_for(repo, request.base),
@@ -162,6 +165,21 @@ def parameters_of(request: PageRequest, repo: Repo) -> Mapping[str, int]:
         return count_parameters(header or {})
 
     return _parameters.get((id(hub), large.sha256), count, patience_s=HEADER_PATIENCE_S) or {}
+
+
+def made_from(request: PageRequest, repo: Repo) -> list[Repo]:
+    """The models that this caller may see whose cards name the repository as their data or base; newest first."""
+    tag = {RepoKind.DATASET: "dataset", RepoKind.MODEL: "base_model"}.get(repo.kind)
+    if tag is None:
+        return []
+    wanted = RepoFilter(
+        kind=RepoKind.MODEL,
+        visible_to=visibility(request.caller),
+        tags=(f"{tag}:{repo.full_name}",),
+        sort="lastModified",
+        limit=MAX_MADE_FROM,
+    )
+    return list(request.hub.repos.page(wanted))
 
 
 def _plots(request: PageRequest, repo: Repo) -> list[str]:
