@@ -205,28 +205,47 @@ class SqlRepos:
         return groups
 
     def _conditions(self, wanted: RepoFilter) -> list[sa.ColumnElement[bool]]:
-        conditions = [repos.c.kind == wanted.kind.value, is_visible(wanted.visible_to)]
+        conditions = [is_visible(wanted.visible_to)]
+        rare, frequent = self._by_frequency(wanted)
+        if rare is None:
+            conditions.append(repos.c.kind == wanted.kind.value)
+        else:
+            # Their ids say their kind too. Asked for it besides, SQLite would walk along the index of all that kind.
+            conditions.append(repos.c.id.in_(rare))
+        conditions += [
+            sa.exists().where(
+                repo_tags.c.kind == wanted.kind.value,
+                repo_tags.c.tag == tag,
+                repo_tags.c.repo_id == repos.c.id,
+            )
+            for tag in frequent
+        ]
         if wanted.namespace is not None:
             owner = sa.select(namespaces.c.id).where(namespaces.c.key == wanted.namespace.lower())
             conditions.append(repos.c.namespace_id == owner.scalar_subquery())
         conditions += [contains_word(self._connection, word, in_card=False) for word in wanted.search]
         conditions += [contains_word(self._connection, word, in_card=True) for word in wanted.text]
-        conditions += [self._has_tag(wanted.kind, tag) for tag in wanted.tags]
         if wanted.gated is not None:
             conditions.append(repos.c.gated != "" if wanted.gated else repos.c.gated == "")
         return conditions
 
-    def _has_tag(self, kind: RepoKind, tag: str) -> sa.ColumnElement[bool]:
-        """Rare tags are looked up first, frequent ones are checked along the sorted walk.
+    def _by_frequency(self, wanted: RepoFilter) -> tuple[list[RepoId] | None, list[str]]:
+        """The repositories that carry all of the rare tags (None where no tag is rare), and the frequent tags.
 
-        SQLite keeps no statistics on how often a value occurs, so we look (at most `_RARE` entries far).
+        Rare ones are looked up first, frequent ones are checked along the sorted walk. SQLite keeps no statistics
+        on how often a value occurs, so we look (at most `_RARE` entries far).
         """
-        here = (repo_tags.c.kind == kind.value) & (repo_tags.c.tag == tag)
-        few = sa.select(repo_tags.c.repo_id).where(here).limit(_RARE)
-        ids = list(self._connection.execute(few).scalars())
-        if len(ids) < _RARE:
-            return repos.c.id.in_(ids)
-        return sa.exists().where(here, repo_tags.c.repo_id == repos.c.id)
+        found: set[RepoId] | None = None
+        frequent = []
+        for tag in wanted.tags:
+            here = (repo_tags.c.kind == wanted.kind.value) & (repo_tags.c.tag == tag)
+            few = sa.select(repo_tags.c.repo_id).where(here).limit(_RARE)
+            ids = {RepoId(number) for number in self._connection.execute(few).scalars()}
+            if len(ids) < _RARE:
+                found = ids if found is None else found & ids
+            else:
+                frequent.append(tag)
+        return None if found is None else sorted(found), frequent
 
     def count(self, namespace_id: NamespaceId, kind: RepoKind, visible_to: Visibility) -> int:
         query = (
