@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from wingman.hub.accounts.service import AccountService
 from wingman.hub.app import open_store
 from wingman.hub.database import now, open_engine
+from wingman.hub.repos.model import RepoFacts
 from wingman.hub.repos.tables import repo_tags, repos
 from wingman.settings import Settings, load_settings
 
@@ -58,6 +59,8 @@ def rows(first: int, last: int, owners: list[int], moment) -> Iterator[tuple[dic
         name = f"{chance.choice(WORDS)}-{chance.choice(WORDS)}-model-{number}"
         task, language = chance.choice(TASKS), chance.choice(LANGUAGES)
         tags = [task, language, "transformers", "pytorch", "license:mit" if number % 5000 else "license:rare"]
+        used_bytes = 10 ** (4 + number % 7)
+        size = f"bytes:{RepoFacts(used_bytes=used_bytes).size_class}"
         yield (
             {
                 "id": number + 1,
@@ -76,9 +79,10 @@ def rows(first: int, last: int, owners: list[int], moment) -> Iterator[tuple[dic
                 "tags": tags,
                 "pipeline_tag": task,
                 "library_name": "transformers",
+                "used_bytes": used_bytes,
                 "about": f"A {task} model for {language}",
             },
-            [{"kind": "model", "tag": tag, "repo_id": number + 1} for tag in tags],
+            [{"kind": "model", "tag": tag, "repo_id": number + 1} for tag in (*tags, size)],
         )
 
 

@@ -32,6 +32,7 @@ PAGES = {
     "models by likes": "/models?sort=likes",
     "models of a task": "/models?task=text-classification",
     "models of a rare licence": "/models?license=rare",
+    "models of a size": "/models?size=under+10+MB",
     "models with a word": "/models?q=text",
     "jump": "/search/jump.json?q=owner4",
     "an owner": "/owner7",
