@@ -10,6 +10,7 @@ from starlette.routing import Route
 from wingman.hub.contents.model import Entry, OpenedFile
 from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.git.store import Ref
+from wingman.hub.http.conditions import continues, is_unchanged
 from wingman.hub.http.dates import iso
 from wingman.hub.http.paging import next_link, number_cursor
 from wingman.hub.http.ranges import parse_range
@@ -182,13 +183,16 @@ def file_response(request: HubRequest, repo: Repo, file: OpenedFile) -> Response
         headers |= {"X-Linked-ETag": f'"{file.large.sha256}"', "X-Linked-Size": str(file.size)}
         if file.large.xet_hash:
             headers |= _xet_headers(request, repo, file, file.large.xet_hash)
-    if request.headers.get("if-none-match", "").strip() == headers["ETag"]:
+    if is_unchanged(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    chosen = parse_range(request.headers.get("range"), file.size)
+    wanted = request.headers.get("range")
+    if not continues(request.headers.get("if-range"), headers["ETag"]):
+        wanted = None
+    chosen = parse_range(wanted, file.size)
     start, end = (chosen.start, chosen.end) if chosen else (0, file.size)
     if chosen:
         headers["Content-Range"] = chosen.content_range
-    elif file.size == 0 and "range" in request.headers:
+    elif file.size == 0 and wanted is not None:
         headers["Content-Range"] = "bytes */0"  # where @huggingface/hub 2.17 looks for the size, whatever the status
     headers["Content-Length"] = str(end - start)
     status = 206 if chosen else 200
