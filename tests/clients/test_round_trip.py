@@ -61,6 +61,23 @@ def test_what_is_deleted_is_gone(client: Client, repo_id, tmp_path):
     assert client.call("repo_exists", repo_id=repo_id) is False
 
 
+def test_a_repo_is_found_by_the_name_it_had_and_by_other_spellings(client: Client, repo_id, tmp_path):
+    old, expected = f"{repo_id}-old", write_random(tmp_path / "a.bin", 100_000)
+    client.call("create_repo", repo_id=old)
+    client.call("upload_file", repo_id=old, path_or_fileobj=str(tmp_path / "a.bin"), path_in_repo="a.bin")
+    client.call("move_repo", from_id=old, to_id=repo_id)
+
+    for name in (old, repo_id.replace("alice", "Alice"), repo_id.upper()):
+        assert client.call("model_info", repo_id=name)["id"] == repo_id
+        assert sha256(Path(client.call("hf_hub_download", repo_id=name, filename="a.bin"))) == expected
+        copy = Path(client.call("snapshot_download", repo_id=name))
+        assert sha256(copy / "a.bin") == expected
+        client.call(
+            "upload_file", repo_id=name, path_or_fileobj=str(tmp_path / "a.bin"), path_in_repo=f"{name}.bin"
+        )
+    assert len(client.call("list_repo_files", repo_id=repo_id)) == 5
+
+
 def test_a_private_repo_does_not_exist_for_others(client: Client, make_client, repo_id):
     client.call("create_repo", repo_id=repo_id, private=True)
 

@@ -1,12 +1,15 @@
 """Files and trees on the wire: what HTTP and the public clients expect of every answer."""
 
+from contextlib import closing
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
 from wingman.hub.accounts.service import seed
-from wingman.hub.app import Hub, create_app
+from wingman.hub.app import Hub, create_app, open_hub
+from wingman.settings import load_settings
 
 ALICE = {"Authorization": "Bearer alice-writes"}
 DATA = "0123456789"
@@ -102,3 +105,47 @@ def test_pages_of_a_tree_lead_on_with_whole_addresses(client):
         url = link and link[1 : link.index(">")]
 
     assert sorted(paths) == sorted([".gitattributes", "empty.txt", "file.txt", *ODD_NAMES])
+
+
+@pytest.mark.parametrize(
+    ("asked", "own"),
+    [
+        ("/api/models/ALICE/model", "/api/models/alice/Model"),
+        ("/api/models/alice/model?expand=sha", "/api/models/alice/Model?expand=sha"),
+        ("/api/models/Alice/Model/tree/a%2Fb/c%20d?limit=1", "/api/models/alice/Model/tree/a%2Fb/c%20d?limit=1"),
+        ("/alice/model/resolve/main/a%20b.txt", "/alice/Model/resolve/main/a%20b.txt"),
+        ("/alice/old/raw/main/file.txt", "/alice/Model/raw/main/file.txt"),
+        ("/api/models/alice/old/refs", "/api/models/alice/Model/refs"),
+    ],
+)  # fmt: skip
+def test_other_names_of_a_repository_lead_to_its_own(client, asked, own):
+    for old, new in (("alice/Model", "alice/old"), ("alice/old", "alice/Model")):
+        assert client.post("/api/repos/move", json={"fromRepo": old, "toRepo": new}).status_code == 200
+
+    for method in ("HEAD", "GET"):
+        answer = client.request(method, asked)
+        assert (answer.status_code, answer.headers["Location"]) == (307, own)
+
+
+def test_other_names_lead_on_below_the_path_of_a_public_address(tmp_path: Path):
+    settings = load_settings({"home": tmp_path, "public_url": "https://example.org/hub"}, environ={})
+    with closing(open_hub(settings)) as hub:
+        answer = serve(hub).get("/api/models/ALICE/model")
+
+    assert answer.headers["Location"] == "/hub/api/models/alice/Model"
+
+
+def test_a_commit_to_another_spelling_works_where_it_arrives(client):
+    body = '{"key": "header", "value": {"summary": "s"}}\n{"key": "file", "value": {"path": "n", "content": "x"}}'
+
+    assert client.post("/api/models/ALICE/model/commit/main", content=body).status_code == 200
+    assert client.get(resolve("n")).text == "x"
+
+
+def test_other_spellings_of_a_hidden_repository_tell_nothing(client):
+    assert client.put("/api/models/alice/Model/settings", json={"private": True}).status_code == 200
+
+    answer = client.get("/api/models/ALICE/model", headers={"Authorization": ""})
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (401, "RepoNotFound")
+    assert "Location" not in answer.headers

@@ -31,6 +31,7 @@ from wingman.hub.git.store import RefMoved
 from wingman.hub.git.trees import InvalidPath
 from wingman.hub.git.wire.program import GitMissing
 from wingman.hub.http.intake import Busy, Stalled
+from wingman.hub.http.moved import Moved
 from wingman.hub.inference.errors import (
     CannotBeServed,
     InferenceError,
@@ -91,6 +92,8 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
         case RepoMissing():
             # Not over 401 alone: the client's rule "401 means missing" only holds over https.
             return Answer(401 if error.anonymous else 404, ErrorCode.REPO_NOT_FOUND)
+        case Moved():
+            return Answer(307, headers={"Location": error.location})
         case RepoGated():
             return Answer(401 if error.anonymous else 403, ErrorCode.GATED_REPO)
         case RevisionMissing():

@@ -2,6 +2,7 @@
 
 from wingman.hub.access.model import Permission
 from wingman.hub.http import convertors  # noqa: F401 - registers `repo_kind` and `web_kind`
+from wingman.hub.http.moved import Moved, renamed
 from wingman.hub.http.requests import HubRequest
 from wingman.hub.repos.model import Repo, RepoKind
 
@@ -12,9 +13,24 @@ DOWNLOAD_MARK = "X-HF-Download-Counter"
 
 
 def repo_in(request: HubRequest, permission: Permission = Permission.REPO_CONTENT_READ) -> Repo:
-    """The repository that the path names. Raises `RepoMissing`, `Unauthorized`, `Forbidden`."""
+    """The repository that the path names. Raises `RepoMissing`, `Unauthorized`, `Forbidden`, `Moved`."""
     kind = request.path_params.get("kind", RepoKind.MODEL)
-    return request.hub.repos.find_for(request.caller, permission, kind, full_name_in(request))
+    repo = request.hub.repos.find_for(request.caller, permission, kind, full_name_in(request))
+    if repo.full_name != full_name_in(request) and request.method in ("GET", "HEAD"):
+        _send_on(request, repo)
+    return repo
+
+
+def _send_on(request: HubRequest, repo: Repo) -> None:
+    """Raise `Moved` to the repository's own address. Not for git, which warns people of every redirect."""
+    path, params = request.scope["path"], request.path_params
+    prefix = (
+        f"/api/{repo.kind.plural}" if path.startswith("/api/") else f"/{repo.kind.url_prefix}".rstrip("/")
+    )
+    asked = f"{params['namespace']}/{params['name']}"
+    if not path.startswith(f"{prefix}/{asked}/info/"):
+        query = request.url.query
+        raise Moved(renamed(path, query, prefix=prefix, old=asked, new=repo.full_name, base=request.base))
 
 
 def content_repo_in(request: HubRequest) -> Repo:
