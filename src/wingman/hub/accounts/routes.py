@@ -28,7 +28,7 @@ def whoami(request: HubRequest) -> Response:
             "emailVerified": bool(user.email),
             "isPro": False,
             "canPay": False,
-            "billingMode": "none",
+            "billingMode": "postpaid",  # clients know this and prepaid; nobody pays here
             "periodEnd": None,
             "avatarUrl": f"{request.base}/avatars/{user.name}.svg",
             "orgs": _organizations(request, caller),

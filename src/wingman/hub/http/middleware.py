@@ -6,7 +6,7 @@ import time
 import uuid
 from urllib.parse import unquote_to_bytes
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 access_log = logging.getLogger("wingman.access")
@@ -16,10 +16,20 @@ EXPOSED_HEADERS = (
     "X-Repo-Commit, X-Request-Id, X-Error-Code, X-Error-Message, X-Total-Count, ETag, Link, Accept-Ranges, "
     "Content-Range, X-Linked-Size, X-Linked-ETag, X-Xet-Hash"
 )
+_PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    # The wildcard does not cover Authorization (Fetch standard, "CORS-preflight fetch"): it must be named.
+    "Access-Control-Allow-Headers": "Authorization, *",
+    "Access-Control-Max-Age": "86400",
+}
 
 
 class EdgeMiddleware:
-    """Gives routes the encoded path, every answer a request id, and every request a line in the log."""
+    """Gives routes the encoded path, every answer a request id, and every request a line in the log.
+
+    Answers by itself what no route need see: malformed addresses, and browsers that ask whether a script of
+    another site may send a request. It may: without a token, which no browser adds, it is a stranger's.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,6 +66,8 @@ class EdgeMiddleware:
             if problem := _malformed(scope):
                 refusal = JSONResponse({"error": problem}, 400, {"X-Error-Message": problem})
                 await refusal(scope, receive, send_marked)
+            elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send_marked)
             else:
                 await self._app(scope, receive, send_marked)
         finally:

@@ -146,12 +146,19 @@ def derive_facts(
     return RepoFacts(
         card=card,
         tags=tuple(dict.fromkeys(tags)),
+        links=_links(card) if kind is RepoKind.SPACE else (),
         pipeline_tag=task,
         library_name=library,
         sdk=next(iter(_words(card.get("sdk") or [])), None) if kind is RepoKind.SPACE else None,
         used_bytes=used_bytes,
         about=plain_words(readme),
     )
+
+
+def _links(card: Mapping[str, Any]) -> tuple[str, ...]:
+    models = [f"model:{name}" for name in _words(card.get("models") or [])]
+    datasets = [f"dataset:{name}" for name in _words(card.get("datasets") or [])]
+    return tuple(dict.fromkeys([*models, *datasets]))
 
 
 MAX_WORDS = 1000

@@ -106,6 +106,8 @@ class RepoFacts:
 
     card: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """What a Space says that it uses, as tags: lists find it by them, but do not show them."""
     pipeline_tag: str | None = None
     library_name: str | None = None
     sdk: str | None = None

@@ -1,12 +1,13 @@
 """The life of repositories over HTTP: create, delete, move, settings, info, lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wingman.hub.access.model import Permission, require_user, visibility
+from wingman.hub.contents.model import Entry
 from wingman.hub.errors import Invalid
 from wingman.hub.files.model import LargeFile
 from wingman.hub.git.revisions import EntryMissing
@@ -20,7 +21,7 @@ from wingman.hub.repos.model import Repo, RepoId, RepoKind
 from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.repos.store import RepoFilter, sort_value
 from wingman.hub.repos.tag_types import tag_type
-from wingman.hub.repos.wire import FULL_LIST_FIELDS, check_expand, info_json, list_json, sibling_json
+from wingman.hub.repos.wire import FULL_LIST_FIELDS, check_expand, files_json, info_json, list_json
 
 MAX_PAGE = 1000
 _MAX_CONFIG_BYTES = 1 << 20
@@ -145,21 +146,13 @@ def info(request: HubRequest) -> Response:
                 repo, sha=None, config={}, siblings=list, with_sizes=False, expand=expand, safetensors=dict
             )
         )
-    contents = request.hub.contents
-    sha = contents.resolve(repo, revision)
-
-    def siblings():
-        return [entry for entry in contents.tree(repo, sha, recursive=True)[1] if not entry.is_directory]
-
-    needs_config = repo.kind is RepoKind.MODEL and (
-        not expand or {"config", "transformersInfo"} & set(expand)
-    )
+    sha = request.hub.contents.resolve(repo, revision)
     return JSONResponse(
         info_json(
             repo,
             sha=sha,
-            config=_config(request, repo, sha) if needs_config else {},
-            siblings=siblings,
+            config=_config(request, repo, sha) if not expand or _needs_config(expand) else {},
+            siblings=lambda: _files(request, repo, sha),
             with_sizes=request.flag("blobs"),
             expand=expand,
             safetensors=lambda: _safetensors(request, repo, sha),
@@ -167,7 +160,18 @@ def info(request: HubRequest) -> Response:
     )
 
 
+def _files(request: HubRequest, repo: Repo, sha: str) -> list[Entry]:
+    _, entries = request.hub.contents.tree(repo, sha, recursive=True)
+    return [entry for entry in entries if not entry.is_directory]
+
+
+def _needs_config(fields: Sequence[str]) -> bool:
+    return "config" in fields or "transformersInfo" in fields
+
+
 def _config(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any]:
+    if repo.kind is not RepoKind.MODEL:
+        return {}
     try:
         file = request.hub.contents.open(repo, sha, "config.json")
     except EntryMissing:
@@ -197,6 +201,7 @@ def list_repos(request: HubRequest) -> Response:
     query = request.query_params
     expand = request.many("expand")
     check_expand(kind, expand)
+    _require_known_filters(request)
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
     wanted = RepoFilter(
         kind=kind,
@@ -205,31 +210,59 @@ def list_repos(request: HubRequest) -> Response:
         namespace=query.get("author"),
         tags=_tags(request),
         gated=request.flag("gated") if "gated" in query else None,
+        is_linked=request.flag("linked"),
         sort=query.get("sort") or "trendingScore",
         ascending=query.get("direction") == "1",
         limit=limit + 1,
         after=pair_cursor(request, float),
     )
-    found = request.hub.repos.page(wanted)
+    is_elsewhere = any(request.many(name) for name in ("inference", "inference_provider"))
+    found = [] if is_elsewhere else request.hub.repos.page(wanted)  # no provider serves what lies here
     page = found[:limit]
-    fields = expand or (
-        FULL_LIST_FIELDS if request.flag("full") else ("cardData",) if request.flag("cardData") else ()
-    )
-    rows = [list_json(repo, fields=fields, expanded=bool(expand)) for repo in page]
-    if "siblings" in fields:
-        for row, repo in zip(rows, page, strict=True):
-            row["siblings"] = _siblings(request, repo)
+    fields = expand or _fields_of_flags(request)
+    rows = [
+        list_json(repo, fields=fields, expanded=bool(expand)) | _from_files(request, repo, fields)
+        for repo in page
+    ]
     headers = (
         next_link(request, [sort_value(page[-1], wanted.sort), page[-1].id]) if len(found) > limit else {}
     )
     return JSONResponse(rows, headers=headers)
 
 
-def _siblings(request: HubRequest, repo: Repo) -> list[dict[str, Any]]:
-    if repo.head is None:
-        return []
-    _, entries = request.hub.contents.tree(repo, repo.head, recursive=True)
-    return [sibling_json(entry, with_sizes=False) for entry in entries if not entry.is_directory]
+def _fields_of_flags(request: HubRequest) -> list[str]:
+    """What a list shows beyond its usual fields, for the clients that do not `expand`."""
+    fields = list(
+        FULL_LIST_FIELDS if request.flag("full") else ("cardData",) if request.flag("cardData") else ()
+    )
+    return [*fields, "config"] if request.flag("config") else fields
+
+
+def _from_files(request: HubRequest, repo: Repo, fields: Sequence[str]) -> dict[str, Any]:
+    """What a row of a list tells of the files at the head of `main`."""
+    sha = repo.head
+    if sha is None:
+        return {"siblings": []} if "siblings" in fields else {}
+    return files_json(
+        repo,
+        fields=fields,
+        config=_config(request, repo, sha) if _needs_config(fields) else {},
+        siblings=lambda: _files(request, repo, sha),
+        safetensors=lambda: _safetensors(request, repo, sha),
+    )
+
+
+_NOT_KNOWN_HERE = {
+    "apps": "which local apps can run a model; filter by tags, such as gguf or safetensors, instead",
+    "num_parameters": "how many parameters a model has without opening it; ask with expand=safetensors instead",
+}
+
+
+def _require_known_filters(request: HubRequest) -> None:
+    """Raises `Invalid`: a filter that is passed over would be answered with what was not asked for."""
+    for name, what in _NOT_KNOWN_HERE.items():
+        if request.many(name):
+            raise Invalid(f"This Hub cannot filter by {name!r}: it does not know {what}.")
 
 
 def _tags(request: HubRequest) -> tuple[str, ...]:
@@ -238,7 +271,8 @@ def _tags(request: HubRequest) -> tuple[str, ...]:
     tags += [
         value for name in ("pipeline_tag", "library", "sdk") if (value := request.query_params.get(name))
     ]
-    tags += [f"dataset:{value}" for value in request.many("trained_dataset")]
+    tags += [f"dataset:{value}" for value in request.many("trained_dataset") + request.many("datasets")]
+    tags += [f"model:{value}" for value in request.many("models")]
     return tuple(tags)
 
 

@@ -107,7 +107,8 @@ class SqlRepos:
                     )
                 )
         except sa.exc.IntegrityError as error:
-            raise RepoExists(kind, f"{namespace}/{name}") from error
+            known = self.find(kind, key)
+            raise RepoExists(kind, known.full_name if known else f"{namespace}/{name}") from error
         (repo_id,) = result.inserted_primary_key or (0,)
         self._connection.execute(
             sa.update(repos).where(repos.c.id == repo_id).values(pool_id=pool_id or repo_id)
@@ -227,6 +228,9 @@ class SqlRepos:
         conditions += [contains_word(self._connection, word, in_card=True) for word in wanted.text]
         if wanted.gated is not None:
             conditions.append(repos.c.gated != "" if wanted.gated else repos.c.gated == "")
+        if wanted.is_linked:
+            uses = sa.or_(*(repo_tags.c.tag.startswith(prefix) for prefix in ("model:", "dataset:")))
+            conditions.append(sa.exists().where(repo_tags.c.repo_id == repos.c.id, uses))
         return conditions
 
     def _by_frequency(self, wanted: RepoFilter) -> tuple[list[RepoId] | None, list[str]]:
@@ -271,7 +275,7 @@ class SqlRepos:
         kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()
         self._connection.execute(sa.delete(repo_tags).where(repo_tags.c.repo_id == repo_id))
         # Of the size, lists know the class: an entry like a tag, which the repository itself does not show.
-        tags = (*facts.tags, f"bytes:{facts.size_class}")
+        tags = (*facts.tags, *facts.links, f"bytes:{facts.size_class}")
         rows = [{"kind": kind, "tag": tag, "repo_id": repo_id} for tag in tags]
         insert_ignoring_known(self._connection, repo_tags, rows)
 

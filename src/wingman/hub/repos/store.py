@@ -23,6 +23,8 @@ class RepoFilter:
     namespace: str | None = None
     tags: tuple[str, ...] = ()
     gated: bool | None = None
+    is_linked: bool = False
+    """Only Spaces that name a model or a dataset."""
     sort: str = "trendingScore"
     ascending: bool = False
     limit: int = 1000

@@ -92,13 +92,7 @@ def info_json(
     safetensors: Callable[[], Mapping[str, Any] | None],
 ) -> dict[str, Any]:
     """One repository at a revision; `siblings` and `safetensors` are only asked when they are shown."""
-    special: dict[str, Callable[[], Any]] = {
-        "sha": lambda: sha,
-        "config": lambda: _config(config),
-        "siblings": lambda: [sibling_json(entry, with_sizes) for entry in siblings()],
-        "safetensors": safetensors,
-        "transformersInfo": lambda: _transformers_info(repo, config),
-    }
+    special = {"sha": lambda: sha} | _file_fields(repo, config, siblings, with_sizes, safetensors)
 
     def value(name: str) -> Any:
         return special[name]() if name in special else field_value(repo, name)
@@ -111,11 +105,39 @@ def info_json(
 
 
 def list_json(repo: Repo, *, fields: Sequence[str], expanded: bool) -> dict[str, Any]:
-    """One row of a list."""
+    """One row of a list, without the fields of `files_json`."""
     names = fields if expanded else [*_LIST_FIELDS, *_LIST_EXTRA[repo.kind], *fields]
     return _identity(repo, with_model_id=not expanded) | _present(
         (name, field_value(repo, name)) for name in names
     )
+
+
+def files_json(
+    repo: Repo,
+    *,
+    fields: Sequence[str],
+    config: Mapping[str, Any],
+    siblings: Siblings,
+    safetensors: Callable[[], Mapping[str, Any] | None],
+) -> dict[str, Any]:
+    """Those of the `fields` of a list's row that its files answer, not the repository's own row."""
+    readers = _file_fields(repo, config, siblings, False, safetensors)
+    return _present((name, readers[name]()) for name in fields if name in readers)
+
+
+def _file_fields(
+    repo: Repo,
+    config: Mapping[str, Any],
+    siblings: Siblings,
+    with_sizes: bool,
+    safetensors: Callable[[], Mapping[str, Any] | None],
+) -> dict[str, Callable[[], Any]]:
+    return {
+        "config": lambda: _config(config),
+        "siblings": lambda: [sibling_json(entry, with_sizes) for entry in siblings()],
+        "safetensors": safetensors,
+        "transformersInfo": lambda: _transformers_info(repo, config),
+    }
 
 
 def _identity(repo: Repo, *, with_model_id: bool) -> dict[str, Any]:

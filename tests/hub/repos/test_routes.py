@@ -1,0 +1,119 @@
+"""Repositories and their lists on the wire: what the public clients ask for, and what they are told."""
+
+import hashlib
+import json
+import struct
+
+import pytest
+from starlette.testclient import TestClient
+
+from wingman.hub.accounts.service import seed
+from wingman.hub.app import Hub, create_app
+
+ALICE = {"Authorization": "Bearer alice-writes"}
+CONFIG = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 9}
+
+
+@pytest.fixture
+def client(hub: Hub) -> TestClient:
+    seed(hub.store, {"users": [{"name": "alice", "tokens": [{"token": "alice-writes"}]}]})
+    return TestClient(create_app(hub), raise_server_exceptions=False, headers=ALICE)
+
+
+def create(client: TestClient, name: str, kind: str = "model", **files: str) -> None:
+    body = {"name": name, "type": kind, "sdk": "static" if kind == "space" else None}
+    body["files"] = [{"path": path.replace("__", "."), "content": text} for path, text in files.items()]
+    assert client.post("/api/repos/create", json=body).status_code == 200
+
+
+def ids(client: TestClient, address: str) -> set[str]:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    return {row["id"].removeprefix("alice/") for row in answer.json()}
+
+
+def upload_large(client: TestClient, repo: str, path: str, data: bytes) -> None:
+    sha256 = hashlib.sha256(data).hexdigest()
+    batch = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": sha256, "size": len(data)}]}
+    there = client.post(f"/{repo}.git/info/lfs/objects/batch", json=batch).json()["objects"][0]["actions"]
+    assert client.put(there["upload"]["href"].removeprefix("http://testserver"), content=data).status_code == 200
+    lines = [
+        {"key": "header", "value": {"summary": "Add weights"}},
+        {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": sha256, "size": len(data)}},
+    ]
+    body = "\n".join(json.dumps(line) for line in lines)
+    assert client.post(f"/api/models/{repo}/commit/main", content=body).status_code == 200
+
+
+def test_a_list_tells_what_the_files_say_to_whoever_asks(client):
+    create(client, "bert", config__json=json.dumps(CONFIG))
+    create(client, "plain")
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+    upload_large(
+        client, "alice/bert", "model.safetensors", struct.pack("<Q", len(header)) + header + bytes(24)
+    )
+
+    address = "/api/models?sort=createdAt&direction=1&expand=config&expand=safetensors&expand=transformersInfo"
+    bert, plain = client.get(address).json()
+
+    assert bert["config"] == {"architectures": ["BertForMaskedLM"], "model_type": "bert"}
+    assert bert["safetensors"] == {"parameters": {"F32": 6}, "total": 6}
+    assert bert["transformersInfo"] == {"auto_model": "AutoModelForMaskedLM", "pipeline_tag": "fill-mask"}
+    assert set(plain) == {"_id", "id"}
+    fetched = client.get("/api/models?config=True&search=bert").json()[0]
+    assert fetched["config"] == bert["config"]
+    assert "config" not in client.get("/api/models?search=bert").json()[0]
+
+
+def test_spaces_are_found_by_what_they_use(client):
+    create(client, "both", "space", README__md="---\nmodels: [a/m]\ndatasets: [a/d, a/e]\n---\n")
+    create(client, "one", "space", README__md="---\nmodels: a/m\n---\n")
+    create(client, "none", "space", README__md="# nothing\n")
+
+    assert ids(client, "/api/spaces?models=a/m") == {"both", "one"}
+    assert ids(client, "/api/spaces?models=a/m&datasets=a/e") == {"both"}
+    assert ids(client, "/api/spaces?datasets=a/none") == set()
+    assert ids(client, "/api/spaces?linked=True") == {"both", "one"}
+    assert ids(client, "/api/spaces?linked=False") == {"both", "one", "none"}
+    shown = client.get("/api/spaces/alice/both").json()
+    assert (shown["models"], shown["datasets"]) == (["a/m"], ["a/d", "a/e"])
+    assert not any(tag.startswith(("model:", "dataset:")) for tag in shown["tags"])
+
+
+def test_no_provider_serves_what_lies_here(client):
+    create(client, "m")
+
+    assert ids(client, "/api/models?inference=warm") == set()
+    assert ids(client, "/api/models?inference_provider=all") == set()
+    assert ids(client, "/api/models") == {"m"}
+
+
+@pytest.mark.parametrize("query", ["num_parameters=min:1B", "apps=vllm"])
+def test_a_filter_that_is_not_known_is_refused_not_passed_over(client, query):
+    answer = client.get(f"/api/models?{query}")
+
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.headers["X-Error-Message"]
+
+
+def test_an_existing_repository_is_named_as_it_is_written(client):
+    create(client, "Model")
+
+    answer = client.post("/api/repos/create", json={"name": "mODEL"})
+
+    assert answer.status_code == 409
+    assert answer.json()["url"] == "http://testserver/alice/Model"
+
+
+def test_a_page_elsewhere_may_ask_with_a_token(client):
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    for address in ("/api/models/alice/m/commit/main", "/alice/m/resolve/main/a", "/models/alice/m"):
+        answer = client.options(
+            address, headers={**asked, "Access-Control-Request-Headers": "authorization,content-type"}
+        )
+
+        assert answer.status_code == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers  # cookies stay where they belong
