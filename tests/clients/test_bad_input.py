@@ -288,3 +288,19 @@ def test_a_full_disk_is_told_and_nothing_is_half_kept(tmp_path: Path):
         assert Path(api.hf_hub_download("alice/full", "w.bin")).read_bytes() == big
     finally:
         hub.stop()
+
+
+def test_a_disk_without_room_is_told_before_a_large_file_travels(tmp_path: Path):
+    """Over Xet, which tries again for minutes when it is refused in the middle, and shows no reason."""
+    hub = LiveHub(tmp_path / "home", settings={"WINGMAN_MIN_FREE_DISK_MB": str(10**9)})
+    api = HfApi(endpoint=hub.url, token=hub.token("alice"))
+    try:
+        api.create_repo("alice/full")
+        with pytest.raises(HfHubHTTPError, match=r"bytes left and keeps .* free") as raised:
+            api.upload_file(path_or_fileobj=os.urandom(100_000), path_in_repo="w.bin", repo_id="alice/full")
+        assert raised.value.response.status_code == 507
+        assert api.list_repo_files("alice/full") == [".gitattributes"]
+        assert "/xorbs/" not in hub.log
+        api.upload_file(path_or_fileobj=b"small", path_in_repo="small.txt", repo_id="alice/full")
+    finally:
+        hub.stop()

@@ -87,6 +87,8 @@ def preupload(request: HubRequest) -> Response:
                 "oid": None if entry is None else entry.pointer.sha256 if entry.pointer else entry.oid,
             }
         )
+    if any(answer["uploadMode"] == "lfs" and not answer["shouldIgnore"] for answer in answers):
+        request.hub.xet.require_room()
     return JSONResponse({"files": answers})
 
 

@@ -108,6 +108,13 @@ class XetService:
         with self._store.write() as tx:
             return tx.chunks.touch(grant.tenant, [xorb], at=now()) == 1
 
+    def require_room(self) -> None:
+        """Raises `StoreFull` where not even one more xorb fits.
+
+        For before an upload begins: told so in the middle of one, clients try again for minutes, and never show why.
+        """
+        require_room(self._blobs, MAX_XORB_BYTES, min_free_bytes=self._min_free_bytes)
+
     def receive_xorb(self, grant: Grant, xorb: bytes) -> "XorbUpload":
         """Where to send the body of a xorb. Raises `StoreFull`."""
         with self._store.read() as tx:
@@ -115,7 +122,7 @@ class XetService:
         if known is not None:
             # Its bytes are here, but this sender has to show that it has them too.
             return XorbUpload(self._store, self._blobs, grant, XorbReceiver(xorb, known.blob_key, None))
-        require_room(self._blobs, MAX_XORB_BYTES, min_free_bytes=self._min_free_bytes)
+        self.require_room()
         key = new_blob_key(xorb)
         receiver = XorbReceiver(xorb, key, self._blobs.open_writer(key))
         return XorbUpload(self._store, self._blobs, grant, receiver)
