@@ -88,3 +88,57 @@ def test_the_command_line_downloads_one_file(libraries, repo_id, tmp_path):
     libraries.run(HF, "download", repo_id, "folder/one.bin", "--local-dir", tmp_path / "copy")
 
     assert sha256(tmp_path / "copy" / "folder" / "one.bin") == expected
+
+
+def test_every_command_for_repositories_works(libraries, repo_id, tmp_path):
+    def hf(*words: object) -> str:
+        return libraries.run(HF, *words)
+
+    (tmp_path / "a.txt").write_text("hello")
+    write_random(tmp_path / "w.bin", 200_000)
+    other, third = f"{repo_id}-copy", f"{repo_id}-moved"
+    assert "alice" in hf("auth", "whoami")
+
+    hf("repos", "create", repo_id, "--type", "dataset")
+    hf("upload", repo_id, tmp_path, ".", "--type", "dataset", "--include", "*.txt", "--include", "*.bin")
+    hf("repos", "branch", "create", repo_id, "dev", "--type", "dataset")
+    hf("repos", "branch", "create", repo_id, "dev", "--type", "dataset", "--exist-ok")
+    hf("repos", "branch", "delete", repo_id, "dev", "--type", "dataset")
+    hf("repos", "tag", "create", repo_id, "v1", "--type", "dataset", "-m", "first")
+    assert "v1" in hf("repos", "tag", "list", repo_id, "--type", "dataset")
+    hf("repos", "tag", "delete", repo_id, "v1", "--type", "dataset", "--yes")
+    hf("repos", "settings", repo_id, "--type", "dataset", "--private", "--gated", "auto")
+    assert '"private": true' in hf("datasets", "info", repo_id)
+
+    hf("repos", "duplicate", repo_id, other, "--type", "dataset")
+    hf("repos", "move", other, third, "--type", "dataset")
+    hf("repos", "cp", f"hf://datasets/{repo_id}/w.bin", f"hf://datasets/{third}/folder/w.bin")
+    hf("repos", "cp", f"hf://datasets/{third}/folder/w.bin", tmp_path / "back.bin")
+    assert sha256(tmp_path / "back.bin") == sha256(tmp_path / "w.bin")
+    hf("repos", "delete-files", third, "*.txt", "folder/", "--type", "dataset")
+    listed = hf("datasets", "ls", third, "-R")
+    assert "w.bin" in listed
+    assert "a.txt" not in listed
+    assert "folder" not in listed
+    mine = hf("datasets", "ls", "--author", "alice", "--search", repo_id.partition("/")[2], "--no-truncate")
+    assert repo_id in mine
+    assert third in mine
+    assert third in hf("repos", "ls")
+    hf("repos", "delete", third, "--type", "dataset", "--yes")
+    hf("repos", "delete", third, "--type", "dataset", "--yes", "--missing-ok")
+    assert third not in hf("repos", "ls")
+
+
+def test_the_command_line_lists_models_and_spaces_and_shows_their_cards(libraries, repo_id, tmp_path):
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# The card\n")
+    libraries.run(HF, "upload", repo_id, tmp_path / "README.md", "README.md")
+    libraries.run(HF, "repos", "create", repo_id, "--type", "space", "--space-sdk", "static")
+
+    assert "# The card" in libraries.run(HF, "models", "card", repo_id)
+    assert "license:mit" in libraries.run(HF, "models", "info", repo_id)
+    found = libraries.run(HF, "models", "ls", "--filter", "license:mit", "--sort", "created_at", "--no-truncate")
+    assert repo_id in found
+    assert "README.md" in libraries.run(HF, "models", "ls", repo_id)
+    assert repo_id in libraries.run(HF, "spaces", "ls", "--author", "alice", "--no-truncate")
+    assert '"sdk": "static"' in libraries.run(HF, "spaces", "info", repo_id)
+    assert "README.md" in libraries.run(HF, "spaces", "ls", repo_id)

@@ -1,9 +1,11 @@
 """Putting the Hub together: the one place that names implementations, and the ASGI application on top."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -27,6 +29,7 @@ from wingman.hub.database import open_engine
 from wingman.hub.discussions import routes as discussions_routes
 from wingman.hub.discussions.pull_requests import PullRequestService
 from wingman.hub.discussions.service import DiscussionService
+from wingman.hub.errors import HubError, NotFound
 from wingman.hub.files.model import LargeFile
 from wingman.hub.files.reading import LargeFileReader
 from wingman.hub.flights import routes as flights_routes
@@ -47,7 +50,7 @@ from wingman.hub.lfs import routes as lfs_routes
 from wingman.hub.lfs.service import LfsService
 from wingman.hub.repos import routes as repos_routes
 from wingman.hub.repos.downloads import DownloadCounter
-from wingman.hub.repos.model import RepoKind, RepoMissing
+from wingman.hub.repos.model import RepoKind
 from wingman.hub.repos.service import RepoService
 from wingman.hub.schema import bring_up_to_date
 from wingman.hub.signing.service import Signer, open_signer
@@ -256,14 +259,29 @@ def _health(request: HubRequest) -> Response:
 
 
 async def _unknown_address(request: Request, error: Exception) -> Response:
-    """An address without a route. Below a repository's, clients want to hear that it is missing."""
+    """An address without a route. Clients that ask below a repository want to hear if it is that which is missing."""
     path = request.scope["path"]
     if wants_page(request):
         return await run_in_threadpool(missing_page, request)
-    if path.startswith(("/api/models/", "/api/datasets/", "/api/spaces/")) or "/resolve/" in path:
-        kind = next((kind for kind in RepoKind if f"{kind.plural}/" in path), RepoKind.MODEL)
-        return error_response(RepoMissing(kind, path.rpartition("/")[2]), base_url="")
-    return JSONResponse({"error": f"There is nothing at {path}."}, 404)
+    below = _BELOW_A_REPO.match(path)
+    if below is not None:
+        try:
+            await run_in_threadpool(_find_repo, HubRequest(request.scope, request.receive), below)
+        except HubError as refusal:
+            return error_response(refusal, base_url="")
+    return error_response(NotFound(f"There is nothing at {path}."), base_url="")
+
+
+_BELOW_A_REPO = re.compile(
+    r"/api/(?P<api>models|datasets|spaces)/(?P<api_name>[^/]+(?:/[^/]+)?)"
+    r"|/(?:(?P<web>datasets|spaces)/)?(?P<web_name>[^/]+(?:/[^/]+)?)/resolve/"
+)
+
+
+def _find_repo(request: HubRequest, below: re.Match[str]) -> None:
+    """Raises `RepoMissing`, also for a name without a namespace, as the public Hub's oldest models have."""
+    kind = RepoKind((below["api"] or below["web"] or "models").removesuffix("s"))
+    request.hub.repos.find(request.caller, kind, unquote(below["api_name"] or below["web_name"]))
 
 
 async def _crashed(request: Request, error: Exception) -> Response:

@@ -117,3 +117,28 @@ def test_a_page_elsewhere_may_ask_with_a_token(client):
         assert "POST" in answer.headers["Access-Control-Allow-Methods"]
         assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
         assert "Access-Control-Allow-Credentials" not in answer.headers  # cookies stay where they belong
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/models/bert-base-uncased",
+        "/api/models/bert-base-uncased/revision/main",
+        "/api/models/alice/none/no-such-thing",
+        "/bert-base-uncased/resolve/main/config.json",
+    ],
+)
+def test_names_that_no_repository_has_are_missing_repositories(client, address):
+    assert client.get(address).headers["X-Error-Code"] == "RepoNotFound"
+    stranger = client.get(address, headers={"Authorization": ""})
+    assert (stranger.status_code, stranger.headers["X-Error-Code"]) == (401, "RepoNotFound")
+
+
+def test_an_unknown_address_below_a_repository_does_not_call_it_missing(client):
+    create(client, "m")
+
+    answer = client.get("/api/models/alice/m/no-such-thing")
+
+    assert answer.status_code == 404
+    assert "X-Error-Code" not in answer.headers
+    assert answer.headers["X-Error-Message"] == "There is nothing at /api/models/alice/m/no-such-thing."
