@@ -101,7 +101,9 @@ def test_pages_of_a_tree_lead_on_with_whole_addresses(client):
         answer = client.get(url)
         paths += [entry["path"] for entry in answer.json() if entry["type"] == "file"]
         link = answer.headers.get("Link")
-        assert link is None or link.startswith("<http://testserver/api/models/alice/Model/tree/main?recursive=True")
+        assert link is None or link.startswith(
+            "<http://testserver/api/models/alice/Model/tree/main?recursive=True"
+        )
         url = link and link[1 : link.index(">")]
 
     assert sorted(paths) == sorted([".gitattributes", "empty.txt", "file.txt", *ODD_NAMES])

@@ -36,7 +36,9 @@ def upload_large(client: TestClient, repo: str, path: str, data: bytes) -> None:
     sha256 = hashlib.sha256(data).hexdigest()
     batch = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": sha256, "size": len(data)}]}
     there = client.post(f"/{repo}.git/info/lfs/objects/batch", json=batch).json()["objects"][0]["actions"]
-    assert client.put(there["upload"]["href"].removeprefix("http://testserver"), content=data).status_code == 200
+    assert (
+        client.put(there["upload"]["href"].removeprefix("http://testserver"), content=data).status_code == 200
+    )
     lines = [
         {"key": "header", "value": {"summary": "Add weights"}},
         {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": sha256, "size": len(data)}},
@@ -53,7 +55,9 @@ def test_a_list_tells_what_the_files_say_to_whoever_asks(client):
         client, "alice/bert", "model.safetensors", struct.pack("<Q", len(header)) + header + bytes(24)
     )
 
-    address = "/api/models?sort=createdAt&direction=1&expand=config&expand=safetensors&expand=transformersInfo"
+    address = (
+        "/api/models?sort=createdAt&direction=1&expand=config&expand=safetensors&expand=transformersInfo"
+    )
     bert, plain = client.get(address).json()
 
     assert bert["config"] == {"architectures": ["BertForMaskedLM"], "model_type": "bert"}
@@ -78,6 +82,25 @@ def test_spaces_are_found_by_what_they_use(client):
     shown = client.get("/api/spaces/alice/both").json()
     assert (shown["models"], shown["datasets"]) == (["a/m"], ["a/d", "a/e"])
     assert not any(tag.startswith(("model:", "dataset:")) for tag in shown["tags"])
+
+
+def test_a_model_tells_who_builds_on_it(client):
+    create(client, "base")
+    create(client, "child", README__md="---\nbase_model: alice/base\n---\n")
+    create(client, "other", README__md="---\nbase_model: alice/elsewhere\n---\n")
+    create(client, "space", "space", README__md="---\nmodels: [alice/base]\n---\n")
+    create(client, "hidden", "space", README__md="---\nmodels: [alice/base]\n---\n")
+    assert client.put("/api/spaces/alice/hidden/settings", json={"private": True}).status_code == 200
+
+    asked = "expand=childrenModelCount&expand=spaces"
+    told = client.get(f"/api/models/alice/base?{asked}").json()
+
+    assert (told["childrenModelCount"], sorted(told["spaces"])) == (1, ["alice/hidden", "alice/space"])
+    stranger = client.get("/api/models/alice/base", headers={"Authorization": ""}).json()
+    assert stranger["spaces"] == ["alice/space"]
+    rows = {row["id"]: row for row in client.get(f"/api/models?{asked}").json()}
+    assert rows["alice/base"] == told
+    assert rows["alice/other"]["childrenModelCount"] == 0
 
 
 def test_no_provider_serves_what_lies_here(client):

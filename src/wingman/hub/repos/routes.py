@@ -21,9 +21,17 @@ from wingman.hub.repos.model import Repo, RepoId, RepoKind
 from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.repos.store import RepoFilter, sort_value
 from wingman.hub.repos.tag_types import tag_type
-from wingman.hub.repos.wire import FULL_LIST_FIELDS, check_expand, files_json, info_json, list_json
+from wingman.hub.repos.wire import (
+    FULL_LIST_FIELDS,
+    Related,
+    check_expand,
+    info_json,
+    list_json,
+    looked_up_json,
+)
 
 MAX_PAGE = 1000
+MAX_SPACES = 100
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -143,7 +151,14 @@ def info(request: HubRequest) -> Response:
     if "revision" not in request.path_params and repo.head is None:
         return JSONResponse(
             info_json(
-                repo, sha=None, config={}, siblings=list, with_sizes=False, expand=expand, safetensors=dict
+                repo,
+                sha=None,
+                config={},
+                siblings=list,
+                with_sizes=False,
+                expand=expand,
+                safetensors=dict,
+                related=_related(request, repo),
             )
         )
     sha = request.hub.contents.resolve(repo, revision)
@@ -156,8 +171,20 @@ def info(request: HubRequest) -> Response:
             with_sizes=request.flag("blobs"),
             expand=expand,
             safetensors=lambda: _safetensors(request, repo, sha),
+            related=_related(request, repo),
         )
     )
+
+
+def _related(request: HubRequest, repo: Repo) -> Related:
+    """Counted among what this caller may see."""
+    if repo.kind is not RepoKind.MODEL:
+        return {}
+    service, caller = request.hub.repos, request.caller
+    return {
+        "spaces": lambda: [space.full_name for space in service.spaces_with(caller, repo, limit=MAX_SPACES)],
+        "childrenModelCount": lambda: service.num_children(caller, repo),
+    }
 
 
 def _files(request: HubRequest, repo: Repo, sha: str) -> list[Entry]:
@@ -221,7 +248,7 @@ def list_repos(request: HubRequest) -> Response:
     page = found[:limit]
     fields = expand or _fields_of_flags(request)
     rows = [
-        list_json(repo, fields=fields, expanded=bool(expand)) | _from_files(request, repo, fields)
+        list_json(repo, fields=fields, expanded=bool(expand)) | _looked_up(request, repo, fields)
         for repo in page
     ]
     headers = (
@@ -238,17 +265,18 @@ def _fields_of_flags(request: HubRequest) -> list[str]:
     return [*fields, "config"] if request.flag("config") else fields
 
 
-def _from_files(request: HubRequest, repo: Repo, fields: Sequence[str]) -> dict[str, Any]:
-    """What a row of a list tells of the files at the head of `main`."""
+def _looked_up(request: HubRequest, repo: Repo, fields: Sequence[str]) -> dict[str, Any]:
+    """What a row of a list tells of the files at the head of `main`, and of other repositories."""
     sha = repo.head
     if sha is None:
         return {"siblings": []} if "siblings" in fields else {}
-    return files_json(
+    return looked_up_json(
         repo,
         fields=fields,
         config=_config(request, repo, sha) if _needs_config(fields) else {},
         siblings=lambda: _files(request, repo, sha),
         safetensors=lambda: _safetensors(request, repo, sha),
+        related=_related(request, repo),
     )
 
 

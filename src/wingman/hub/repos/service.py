@@ -205,6 +205,23 @@ class RepoService:
             tags = tx.repos.facets(wanted, prefixes, limit=limit)
             return tags, tx.repos.owners(wanted, limit=limit), tx.repos.num_matching(wanted)
 
+    def spaces_with(self, caller: Caller, model: Repo, *, limit: int) -> Sequence[Repo]:
+        """The Spaces whose cards name this model, first what is in fashion."""
+        wanted = RepoFilter(
+            kind=RepoKind.SPACE,
+            visible_to=visibility(caller),
+            tags=(f"model:{model.full_name}",),
+            limit=limit,
+        )
+        return self.page(wanted)
+
+    def num_children(self, caller: Caller, model: Repo) -> int:
+        """How many models' cards name this one as their base."""
+        tags = (f"base_model:{model.full_name}",)
+        wanted = RepoFilter(kind=RepoKind.MODEL, visible_to=visibility(caller), tags=tags)
+        with self._store.read() as tx:
+            return tx.repos.num_matching(wanted)
+
     def num_repos(self, caller: Caller, namespace_id, kind: RepoKind) -> int:
         with self._store.read() as tx:
             return tx.repos.count(namespace_id, kind, visibility(caller))

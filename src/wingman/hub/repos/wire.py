@@ -79,6 +79,8 @@ def check_expand(kind: RepoKind, wanted: Sequence[str]) -> None:
 
 
 Siblings = Callable[[], Sequence[Entry]]
+Related = dict[str, Callable[[], Any]]
+"""Fields that other repositories answer."""
 
 
 def info_json(
@@ -90,9 +92,10 @@ def info_json(
     with_sizes: bool,
     expand: Sequence[str],
     safetensors: Callable[[], Mapping[str, Any] | None],
+    related: Related,
 ) -> dict[str, Any]:
-    """One repository at a revision; `siblings` and `safetensors` are only asked when they are shown."""
-    special = {"sha": lambda: sha} | _file_fields(repo, config, siblings, with_sizes, safetensors)
+    """One repository at a revision; what is given as a function is only called where it is shown."""
+    special = {"sha": lambda: sha} | _file_fields(repo, config, siblings, with_sizes, safetensors) | related
 
     def value(name: str) -> Any:
         return special[name]() if name in special else field_value(repo, name)
@@ -105,23 +108,24 @@ def info_json(
 
 
 def list_json(repo: Repo, *, fields: Sequence[str], expanded: bool) -> dict[str, Any]:
-    """One row of a list, without the fields of `files_json`."""
+    """One row of a list, without the fields of `looked_up_json`."""
     names = fields if expanded else [*_LIST_FIELDS, *_LIST_EXTRA[repo.kind], *fields]
     return _identity(repo, with_model_id=not expanded) | _present(
         (name, field_value(repo, name)) for name in names
     )
 
 
-def files_json(
+def looked_up_json(
     repo: Repo,
     *,
     fields: Sequence[str],
     config: Mapping[str, Any],
     siblings: Siblings,
     safetensors: Callable[[], Mapping[str, Any] | None],
+    related: Related,
 ) -> dict[str, Any]:
-    """Those of the `fields` of a list's row that its files answer, not the repository's own row."""
-    readers = _file_fields(repo, config, siblings, False, safetensors)
+    """Those of the `fields` of a list's row that take a look at its files, or at other repositories."""
+    readers = _file_fields(repo, config, siblings, False, safetensors) | related
     return _present((name, readers[name]()) for name in fields if name in readers)
 
 
@@ -200,10 +204,8 @@ def field_value(repo: Repo, name: str) -> Any:
             return card.get("description") if isinstance(card.get("description"), str) else None
         case "baseModels":
             return _base_models(card)
-        case "childrenModelCount":
-            return 0
-        case "spaces":
-            return []
+        case "paperswithcode_id":
+            return card.get("paperswithcode_id")
         case "datasets" | "models":
             return _names(card.get(name))
         case "subdomain":
