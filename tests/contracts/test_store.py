@@ -227,6 +227,27 @@ class TestRepos:
                 "": {"a": 2, "b": 2},
             }
 
+    def test_repositories_are_found_by_links_that_are_no_tags_of_theirs(self, store: SqlStore):
+        with store.write() as tx:
+            linked, plain = add_repo(tx, "linked"), add_repo(tx, "plain")
+            links = ("model:ann/m", "dataset:ann/d")
+            tx.repos.set_head(linked.id, head=None, facts=RepoFacts(tags=("a",), links=links), updated_at=NOW)
+            tx.repos.set_head(plain.id, head=None, facts=facts("a"), updated_at=NOW)
+
+            for words in ({"tags": links}, {"is_linked": True}, {"tags": ("a",), "is_linked": True}):
+                page = tx.repos.page(RepoFilter(kind=RepoKind.MODEL, visible_to=PUBLIC, **words))
+                assert [repo.name for repo in page] == ["linked"]
+            assert page[0].facts.tags == ("a",)
+
+    def test_a_taken_name_is_told_as_it_is_written(self, store: SqlStore):
+        with store.write() as tx:
+            add_repo(tx, "Repo")
+
+            with pytest.raises(RepoExists) as raised:
+                add_repo(tx, "rEPO")
+
+        assert raised.value.full_name == "ann/Repo"
+
 
 class TestGit:
     def test_objects_come_back_and_known_ones_are_passed_over(self, store: SqlStore):

@@ -92,7 +92,7 @@ class Repos(Protocol):
     def count(self, namespace_id: NamespaceId, kind: RepoKind, visible_to: Visibility) -> int: ...
 
     def set_head(self, repo_id: RepoId, *, head: str | None, facts: RepoFacts, updated_at: datetime) -> None:
-        """`main` moved: keep what its new head says, and index its tags."""
+        """`main` moved: keep what its new head says, and index its tags and links."""
 
     def set_updated(self, repo_id: RepoId, updated_at: datetime) -> None: ...
 
