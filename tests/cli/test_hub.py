@@ -17,6 +17,9 @@ from wingman.cli.hub import find_running, reach_hub
 from wingman.settings import load_settings
 
 
+pytestmark = pytest.mark.client
+
+
 class Commands:
     """The command `wingman` over one home folder."""
 
