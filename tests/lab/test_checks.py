@@ -123,6 +123,60 @@ def test_nameless_columns_are_recognised_with_less_confidence():
     assert all(guess.confidence <= 0.5 for guess in guesses)
 
 
+def test_the_column_with_few_values_is_the_label_and_one_of_dates_or_of_one_value_is_not():
+    table = make_table(good_rows(600))
+    frame = table.frame.set_axis(["was gesagt wurde", "zufrieden?"], axis=1)
+    frame.insert(0, "Datum", [f"{i % 28 + 1:02}.{i % 12 + 1:02}.2024" for i in range(600)])
+    frame.insert(0, "Land", "DE")
+    frame.insert(0, "Filiale", [f"Filiale {i % 80}" for i in range(600)])
+    guesses = {guess.role: guess for guess in recognise(Table(frame, table.places, None, "a.csv", ""), {})}
+
+    assert guesses["label"].column == "zufrieden?"
+    assert guesses["label"].confidence == 0.5
+
+
+@pytest.mark.parametrize("value", [["a", "b"], {"a": 1}, np.array(["a"])])
+@pytest.mark.parametrize("role", ["text", "label"])
+def test_lists_and_objects_are_neither_texts_nor_labels(role, value):
+    rows = [{"text": text, "label": label} for text, label in good_rows()]
+    rows[3][role] = value
+    table = make_table([(row["text"], row["label"]) for row in rows])
+
+    finding = found(table, "nested")
+    assert (finding.level, finding.places) == ("error", ("line 5",))
+    assert f"--column {role}=NAME" in finding.advice
+
+
+@pytest.mark.parametrize("numbers", [[n / 10 for n in range(40)], list(range(4000))])
+def test_numbers_that_measure_are_not_classes(numbers):
+    rows = [(f"this is sentence number {i}", number) for i, number in enumerate(numbers * 3)]
+
+    assert f"{len(numbers):,} different numbers" in found(make_table(rows), "measured").message
+
+
+def test_numbers_that_name_classes_are_labels():
+    rows = [(f"this is sentence number {i}", i % 150) for i in range(3000)]
+
+    assert [finding for finding in inspect(make_table(rows), COLUMNS) if finding.level == "error"] == []
+
+
+def test_a_missing_header_line_is_found():
+    table = make_table(good_rows())
+    names = ["this is sentence number 0 of the lot", "no"]
+    headless = Table(table.frame[1:].set_axis(names, axis=1), table.places[1:], None, "a.csv", "")
+
+    codes = {finding.code for finding in inspect(headless, dict(zip(("text", "label"), names, strict=True)))}
+    assert "no_header" in codes
+
+
+def test_a_label_column_called_like_one_of_its_labels_is_no_missing_header():
+    rows = [(text, "spam" if label == "yes" else "ham") for text, label in good_rows()]
+    frame = make_table(rows).frame.set_axis(["message", "spam"], axis=1)
+    table = Table(frame, make_table(rows).places, None, "a.csv", "")
+
+    assert inspect(table, {"text": "message", "label": "spam"}) == []
+
+
 def test_an_unknown_column_lists_those_there_are():
     with pytest.raises(DataError, match=r"no column 'sentiment'.*text, label"):
         recognise(make_table(good_rows()), {"label": "sentiment"})

@@ -178,3 +178,53 @@ def test_a_split_column_and_a_folder_of_splits_give_splits(tmp_path):
         zip(by_column.frame["text"], by_column.split, strict=True)
     )
     assert isinstance(by_folder.split, np.ndarray)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [";", "|"])
+def test_a_line_that_states_the_delimiter_is_obeyed_and_counted(tmp_path, mark, newline):
+    path = tmp_path / "excel.csv"
+    lines = [f"sep={mark}", f"text{mark}label", f"one, two{mark}a", f"three, four, five{mark}b"]
+    path.write_bytes(b"\xef\xbb\xbf" + newline.join(lines).encode())
+
+    table = read_table(str(path))
+
+    assert list(table.frame.columns) == ["text", "label"]
+    assert list(table.frame["text"]) == ["one, two", "three, four, five"]
+    assert list(table.places) == ["line 3", "line 4"]
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"PAR1", r"a Parquet file.*\.parquet"),
+        (b"PK\x03\x04", "Excel workbook.*CSV UTF-8"),
+        (b"\x1f\x8b\x08", "gzip.*gunzip"),
+    ],
+)
+def test_a_binary_file_called_csv_is_named_for_what_it_is(tmp_path, start, words):
+    (tmp_path / "a.csv").write_bytes(start + bytes(range(256)))
+
+    with pytest.raises(DataError, match=words):
+        read_table(str(tmp_path / "a.csv"))
+
+
+def test_a_packed_file_is_to_be_unpacked(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(b"\x1f\x8b")
+
+    with pytest.raises(DataError, match=r"\.gz are not read\. Unpack it first"):
+        read_table(str(tmp_path / "a.csv.gz"))
+
+
+def test_a_wrong_encoding_shows_how_the_place_reads_in_the_advised_one(tmp_path):
+    (tmp_path / "bad.csv").write_bytes("text,label\n“nice” café,b\n".encode("cp1252"))
+
+    with pytest.raises(DataError, match=r"“nice” café.*as cp1252"):
+        read_table(str(tmp_path / "bad.csv"))
+
+
+def test_one_odd_row_is_spoken_of_as_one(tmp_path):
+    (tmp_path / "bad.csv").write_text("text,label\nno, not fine,b\n")
+
+    with pytest.raises(DataError, match=r"1 row has another number of fields \(the first one 3\): line 2\."):
+        read_table(str(tmp_path / "bad.csv"))

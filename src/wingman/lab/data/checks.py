@@ -8,12 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from wingman.lab.data.model import Finding
+from wingman.lab.data.model import Finding, counted
 
 MIN_ROWS = 20
 MIN_ROWS_PER_CLASS = 3
 MAX_CLASSES_SHARE = 0.5
+# Numbers beyond these are measured, not named: codes of classes are whole, and rarely as many.
+MAX_FRACTIONS, MAX_WHOLE_NUMBERS = 20, 500
 _SHOWN = 5
+_NESTED = (list, tuple, dict, set, np.ndarray)
 
 
 def _find(code: str, level: str, message: str, rows: np.ndarray, places: np.ndarray, **rest: str) -> Finding:
@@ -59,7 +62,7 @@ def check_missing(values: pd.Series, column: str, role: str, places: np.ndarray)
         _find(
             "missing",
             "warning",
-            f"{len(missing):,} rows have no {role} in column {column!r}; they are left out.",
+            f"{counted(len(missing), 'row has', 'rows have')} no {role} in column {column!r}; left out.",
             missing,
             places,
         )
@@ -73,9 +76,8 @@ def check_classes(
     counts = labels.value_counts()
     everywhere = np.arange(len(labels))
     if len(labels) < MIN_ROWS:
-        message = (
-            f"There are {len(labels)} usable rows; at least {MIN_ROWS} are needed to train and test anything."
-        )
+        usable = counted(len(labels), "usable row", "usable rows")
+        message = f"{usable}; at least {MIN_ROWS} are needed to train and test anything."
         return [_find("too_few_rows", "error", message, everywhere, places, advice="Collect more examples.")]
     if len(counts) < 2:
         message = (
@@ -107,14 +109,14 @@ def check_classes(
                 advice="Name the right column with --column label=…",
             )
         ]
-    findings = []
+    findings = _check_measured(labels, column, places)
     rare = counts[counts < MIN_ROWS_PER_CLASS]
     if len(rare):
         rows = np.flatnonzero(labels.isin(rare.index).to_numpy())
         names = ", ".join(map(repr, rare.index[:5]))
         message = (
-            f"{len(rare)} classes have fewer than {MIN_ROWS_PER_CLASS} rows ({names}); they can "
-            "be trained on but not measured."
+            f"{counted(len(rare), 'class has', 'classes have')} fewer than {MIN_ROWS_PER_CLASS} rows ({names}): "
+            "enough to train on, too few to measure."
         )
         findings.append(
             _find("rare_class", "warning", message, rows, places, advice="Merge them, or collect more rows.")
@@ -132,6 +134,69 @@ def check_classes(
     return findings
 
 
+def _check_measured(labels: pd.Series, column: str, places: np.ndarray) -> list[Finding]:
+    """Prices, scores and shares are numbers to be estimated: a class for each of them learns nothing."""
+    numbers = pd.to_numeric(pd.Series(labels.unique()), errors="coerce")
+    if numbers.isna().any():
+        return []
+    whole = bool((numbers % 1 == 0).all())
+    if len(numbers) <= (MAX_WHOLE_NUMBERS if whole else MAX_FRACTIONS):
+        return []
+    return [
+        _find(
+            "measured",
+            "error",
+            f"Column {column!r} holds {len(numbers):,} different numbers, from {numbers.min():g} to "
+            f"{numbers.max():g}: that is measured, not a class.",
+            np.arange(len(labels)),
+            places,
+            advice="Put the numbers into a few named ranges (low, middle, high), or name another column: "
+            "--column label=NAME",
+        )
+    ]
+
+
+def check_plain(values: pd.Series, column: str, role: str, places: np.ndarray) -> list[Finding]:
+    """Cells that are lists or objects (JSON, Parquet), where one text or one label is needed."""
+    nested = np.flatnonzero(values.map(lambda value: isinstance(value, _NESTED)).to_numpy(dtype=bool))
+    if not len(nested):
+        return []
+    example = repr(values.iloc[nested[0]])
+    shown = example if len(example) <= 60 else f"{example[:57]}…"
+    return [
+        _find(
+            "nested",
+            "error",
+            f"Column {column!r} ({role}) holds lists or objects in {counted(len(nested), 'row', 'rows')}, "
+            f"e.g. {shown}.",
+            nested,
+            places,
+            advice=f"Each row needs one {role}, as text or a number; or name another column: --column {role}=NAME",
+        )
+    ]
+
+
+def check_header(text_column: str, is_name: bool, label_column: str, labels: pd.Series) -> list[Finding]:
+    """A file without a header line: then the "name" of the label column is a label itself.
+
+    is_name: whether the text column is called as such columns are; a header line is there, then.
+    """
+    if is_name or str(label_column).strip() not in set(labels):
+        return []
+    shown = str(text_column) if len(str(text_column)) <= 60 else f"{str(text_column)[:57]}…"
+    return [
+        Finding(
+            "no_header",
+            "error",
+            f"The first line seems to be a row, not the names of the columns: {label_column!r} is a label, and "
+            f"{shown!r} a text.",
+            "Put a line with the names before it, e.g. text,label.",
+            ("line 1",),
+            1,
+        )
+    ]
+
+
 def _check_classes_in_splits(labels: pd.Series, places: np.ndarray, split: np.ndarray) -> list[Finding]:
     trained = set(labels[split == "train"])
     if not trained:
@@ -147,7 +212,9 @@ def _check_classes_in_splits(labels: pd.Series, places: np.ndarray, split: np.nd
     if not len(unseen):
         return []
     names = ", ".join(sorted({repr(labels.iloc[row]) for row in unseen})[:5])
-    message = f"{len(unseen):,} rows outside the train split have classes that train never shows ({names})."
+    message = (
+        f"{counted(len(unseen), 'row', 'rows')} outside the train split with classes that train never shows ({names})."
+    )
     return [
         _find(
             "unseen_class",
@@ -172,7 +239,8 @@ def check_conflicts(keys: Sequence[str], labels: pd.Series, places: np.ndarray) 
     if not len(conflicting):
         return []
     texts = len({keys[row] for row in conflicting})
-    message = f"{texts:,} texts appear under more than one label, in {len(conflicting):,} rows"
+    many = counted(texts, "text appears", "texts appear")
+    message = f"{many} under more than one label, in {len(conflicting):,} rows"
     order = conflicting[
         np.argsort([keys[row] for row in conflicting], kind="stable")
     ]  # the pair side by side
@@ -204,8 +272,8 @@ def check_repeats(
     if not len(repeated):
         return []
     message = (
-        f"{len(repeated):,} rows repeat an earlier one (but for case, spacing or punctuation); "
-        "only the first is kept."
+        f"{counted(len(repeated), 'row repeats', 'rows repeat')} an earlier one (but for case, spacing or "
+        "punctuation); only the first is kept."
     )
     return [_find("duplicates", "warning", message, repeated, places)]
 
@@ -246,8 +314,8 @@ def check_leaks(keys: Sequence[str], places: np.ndarray, split: np.ndarray | Non
     }
     example = f"{places[leaking[0]]} is {partner[keys[leaking[0]]]}"
     message = (
-        f"{len(leaking):,} held-out rows are also in the rows trained or tuned on, but for "
-        f"case, spacing or punctuation ({example}). Results would be too good."
+        f"{counted(len(leaking), 'held-out row is', 'held-out rows are')} also in the rows trained or tuned on, but "
+        f"for case, spacing or punctuation ({example}). Results would be too good."
     )
     return [
         _find(
@@ -275,7 +343,7 @@ def check_lengths(texts: pd.Series, places: np.ndarray) -> list[Finding]:
             _find(
                 "long_texts",
                 "info",
-                f"{len(long):,} texts are longer than 20,000 characters; only their beginning is read.",
+                f"{counted(len(long), 'text is', 'texts are')} longer than 20,000 characters; the beginning is read.",
                 long,
                 places,
             )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from wingman.lab.data.encoding import decode_file
-from wingman.lab.data.model import Finding, shorten_places
+from wingman.lab.data.model import Finding, counted, shorten_places
 from wingman.lab.errors import DataError
 
 _DELIMITERS = (",", ";", "\t", "|")
+# Spreadsheets write, and read, the delimiter on a line of its own before the header.
+_STATED_DELIMITER = re.compile(r"\ufeff?sep=(.)\r?(?=\n)", re.IGNORECASE)
 # Python's csv module limits a field to 128 KiB for the whole process; longer ones are judged by the reader.
 csv.field_size_limit(2**31 - 1)
 
@@ -21,11 +24,17 @@ csv.field_size_limit(2**31 - 1)
 def read_delimited(path: Path, encoding: str | None) -> tuple[pd.DataFrame, np.ndarray]:
     """The rows of a file with a header line, all values as text (empty: None), and "line N" for each row.
 
-    The delimiter is a tab for .tsv and .tab, else the one of `, ; tab |` that cuts the header and the first rows alike.
+    The delimiter is the one that a first line `sep=;` states, a tab for .tsv and .tab, else the one of `, ; tab |` that
+    cuts the header and the first rows alike.
     Raises `DataError` with the lines whose number of fields differs from the header's.
     """
     text = decode_file(path, encoding)
-    delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _find_delimiter(text)
+    stated = _STATED_DELIMITER.match(text)
+    if stated:
+        text = text[stated.end() :]  # the line stays, blank, so that the others keep their numbers
+        delimiter = stated[1]
+    else:
+        delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _find_delimiter(text)
     try:
         header, rows, lines = _parse(path, text, delimiter, csv.QUOTE_MINIMAL)
     except DataError:
@@ -110,7 +119,7 @@ def _uneven(path: Path, header: list[str], odd: list[tuple[int, int]], delimiter
         level="error",
         message=(
             f"{path.name} is malformed: the header has {len(header)} columns ({', '.join(header[:6])}), "
-            f"but {len(odd):,} rows have another number of fields, the first one {odd[0][1]}"
+            f"but {counted(len(odd), 'row has', 'rows have')} another number of fields (the first one {odd[0][1]})"
         ),
         advice=f'Put texts that contain {mark} between quotation marks ("…"), or remove those rows.',
         places=places,

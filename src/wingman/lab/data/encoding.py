@@ -12,6 +12,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+# How files begin that are no text, whatever their name says; each with what it is and what to do.
+_NOT_TEXT = (
+    (b"PAR1", "a Parquet file", "Give it the ending .parquet."),
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "Unpack it, or save the sheet as “CSV UTF-8”."),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save the sheet as “CSV UTF-8”."),
+    (b"\x1f\x8b", "compressed with gzip", "Unpack it first: gunzip."),
+    (b"%PDF", "a PDF document", "Save the data as a table, e.g. CSV."),
+)
+
 
 def decode_file(path: Path, encoding: str | None) -> str:
     """The text of a file, newlines as they are.
@@ -19,6 +28,9 @@ def decode_file(path: Path, encoding: str | None) -> str:
     Raises `DataError` naming the line, the byte, and the encodings that would fit.
     """
     content = path.read_bytes()
+    for mark, kind, way_out in _NOT_TEXT:
+        if content.startswith(mark):
+            raise DataError(f"{path.name} is not text but {kind}, by its first bytes. {way_out}")
     chosen = encoding or next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(chosen)
@@ -28,8 +40,10 @@ def decode_file(path: Path, encoding: str | None) -> str:
         ) from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        around = content[max(0, error.start - 20) : error.end + 20].decode("latin-1")
         fits = [name for name in ("cp1252", "cp1251", "shift_jis", "gb18030") if _decodes(content, name)]
+        around = content[max(0, error.start - 20) : error.end + 20].decode(
+            fits[0] if fits else "latin-1", "replace"
+        )
         advice = (
             f"If that reads right in one of {', '.join(fits)}, run again with --encoding {fits[0]}."
             if fits
@@ -37,7 +51,7 @@ def decode_file(path: Path, encoding: str | None) -> str:
         )
         raise DataError(
             f"{path.name} is not {chosen.upper()} text: byte 0x{content[error.start]:02X} on line "
-            f"{line} (near {around!r}). {advice}"
+            f"{line} (near {around.strip()!r}{f' as {fits[0]}' if fits else ''}). {advice}"
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1

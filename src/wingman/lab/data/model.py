@@ -90,6 +90,15 @@ def shorten_places(places: tuple[str, ...] | list[str], count: int) -> str:
     return f"{shown} and {count - len(places):,} more" if count > len(places) else shown
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """A number with the words that go with it.
+
+    >>> counted(1, "row has", "rows have"), counted(1200, "row has", "rows have")
+    ('1 row has', '1,200 rows have')
+    """
+    return f"{count:,} {one if count == 1 else many}"
+
+
 @dataclass(frozen=True)
 class ColumnGuess:
     """Which column plays a role, and how sure the recognition is (0 to 1); `given` by the person is 1."""

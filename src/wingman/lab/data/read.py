@@ -24,6 +24,8 @@ _SPLIT_WORDS = {
 _SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
 _READERS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
+
 
 def read_table(
     source: str,
@@ -76,10 +78,10 @@ def _looks_like_dataset_id(source: str) -> bool:
 def _read_file(path: Path, encoding: str | None) -> Table:
     suffix = path.suffix.lower()
     if suffix not in _READERS:
-        raise DataError(
-            f"{path.name}: files ending in {suffix or 'nothing'} are not read. Save the data as .csv, "
-            ".tsv, .jsonl, .json or .parquet."
+        way_out = (
+            "Unpack it first." if suffix in _PACKED else "Save the data as .csv, .tsv, .jsonl, .json or .parquet."
         )
+        raise DataError(f"{path.name}: files ending in {suffix or 'nothing'} are not read. {way_out}")
     if path.stat().st_size == 0:
         raise DataError(f"{path.name} is empty (0 bytes). Was it saved or exported to the end?")
     with open(path, "rb") as file:

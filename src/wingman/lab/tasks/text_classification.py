@@ -3,6 +3,7 @@
 Trained on two columns, `text` and `label`; a third, `document`, keeps the sentences of one document in one split.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ _LABEL = Role(
 )
 _DOCUMENT = Role("document", "the document a row comes from", ("document",), required=False)
 _SAMPLE = 2000
+_DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2})?")
 
 
 def recognise(table: Table, named: Mapping[str, str]) -> list[ColumnGuess]:
@@ -90,6 +92,7 @@ def _text_score(values: pd.Series) -> tuple[float, str]:
 
 
 def _label_score(values: pd.Series) -> tuple[float, str]:
+    """Few short values, repeated often. Constants, numbers of many values, dates and many values count for less."""
     if values.empty:
         return 0.0, ""
     distinct = values.nunique()
@@ -97,12 +100,22 @@ def _label_score(values: pd.Series) -> tuple[float, str]:
         return 0.0, ""
     short = 1.0 if values.str.len().median() <= 40 else 0.2
     numeric = pd.to_numeric(values, errors="coerce").notna().all() and distinct > 10
-    score = short * (0.2 if numeric else 1.0) * (1.0 if distinct <= 200 else 0.5)
-    return score, f"{distinct} different short values"
+    unlikely = numeric or distinct == 1 or values.str.fullmatch(_DATE).all()
+    # 1 up to 20 values, falling to a half at 200: of two columns, the one with fewer values is the likelier label.
+    few = 1.0 - 0.5 * min(1.0, max(0.0, np.log10(distinct / 20)))
+    what = "short value" if distinct == 1 else "different short values"
+    return short * (0.2 if unlikely else 1.0) * few, f"{distinct} {what}"
 
 
 def inspect(table: Table, columns: Mapping[str, str]) -> list[Finding]:
     """Everything found in the content. Rows with missing values are set aside before the other checks."""
+    nested = [
+        finding
+        for role in (_TEXT.name, _LABEL.name)
+        for finding in checks.check_plain(table.frame[columns[role]], columns[role], role, table.places)
+    ]
+    if nested:
+        return nested
     texts, labels = as_text(table.frame[columns["text"]]), as_text(table.frame[columns["label"]])
     findings = checks.check_missing(texts, columns["text"], "text", table.places)
     findings += checks.check_missing(labels, columns["label"], "label", table.places)
@@ -112,6 +125,8 @@ def inspect(table: Table, columns: Mapping[str, str]) -> list[Finding]:
     texts, labels = texts[usable], labels[usable]
     places, split = table.places[usable], None if table.split is None else table.split[usable]
     keys = [text_key(text) for text in texts]
+    is_name = name_score(columns["text"], _TEXT.names) > 0 and len(str(columns["text"]).split()) <= 3
+    findings += checks.check_header(columns["text"], is_name, columns["label"], labels)
     findings += checks.check_classes(labels, columns["label"], places, split)
     findings += checks.check_conflicts(keys, labels, places)
     findings += checks.check_leaks(keys, places, split)
