@@ -2,7 +2,6 @@
 
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from wingman.cli.hub import RunningHub, find_running, start_in_background
 from wingman.cli.lab import friendly
 from wingman.cli.progress import format_seconds, make_progress
+from wingman.cli.shown import home_option, shown_program
 from wingman.settings import Settings, load_settings
 
 SENTENCE = "A warm, funny and quietly moving film."
@@ -109,28 +109,29 @@ def _summary(
     seconds: float,
 ) -> None:
     accuracy, baseline, rows = result["metrics"]["accuracy"], result["baseline"]["accuracy"], result["rows"]
+    wingman, home = shown_program("wingman"), home_option(settings.home)
     click.secho("\nDone", bold=True)
     click.echo(
         f"""\
-Trained   {BASE} on {rows["train"]:,} movie sentences ({rows["validation"]:,} to choose the best state).
-Measured  accuracy {accuracy["value"]:.3f}, with 95 % certainty between {accuracy["low"]:.3f} and \
+Trained       {BASE} on {rows["train"]:,} movie sentences ({rows["validation"]:,} to choose the best state).
+Measured      accuracy {accuracy["value"]:.3f}, with 95 % certainty between {accuracy["low"]:.3f} and \
 {accuracy["high"]:.3f}, on {rows["test"]:,} sentences kept apart.
-Compared  with TF-IDF and a linear model on the same split: {baseline["value"]:.3f} \
+Compared      with TF-IDF and a linear model on the same split: {baseline["value"]:.3f} \
 (McNemar's test: p = {result["mcnemar_p"]:.1g}).
-Took      {format_seconds(seconds)}.
+Took          {format_seconds(seconds)}.
 
-Look at it     {result["url"]}
-Log in         user {NAMESPACE}; set a password at {running.url}/login/first?token={token}
-Ask with curl  curl {result["endpoint"]} -H 'Authorization: Bearer {token}' \\
-                 -H 'Content-Type: application/json' -d '{{"inputs": "{SENTENCE}"}}'
-Ask in Python  from huggingface_hub import InferenceClient
-               client = InferenceClient(model="{result["endpoint"]}", token="{token}")
-               print(client.text_classification("{SENTENCE}"))
-Fly your own   wingman fly my.csv --home {_shown(settings.home)}
-Stop           wingman down --home {_shown(settings.home)}"""
+Look at it    {result["url"]}
+Log in        user {NAMESPACE}; set a password at {running.url}/login/first?token={token}
+Fly your own  {wingman} fly my.csv{home}
+Stop          {wingman} down{home}
+
+Ask with curl:
+
+curl {result["endpoint"]} -H 'Authorization: Bearer {token}' -d '{{"inputs": "{SENTENCE}"}}'
+
+Ask in Python ({shown_program("python")}):
+
+from huggingface_hub import InferenceClient
+client = InferenceClient(model="{result["endpoint"]}", token="{token}")
+print(client.text_classification("{SENTENCE}"))"""
     )
-
-
-def _shown(path: Path) -> str:
-    """As a person would type it: relative to where they are, if it is below."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

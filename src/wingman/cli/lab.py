@@ -11,6 +11,7 @@ import click
 
 from wingman.cli.hub import reach_hub
 from wingman.cli.progress import format_seconds, make_progress
+from wingman.cli.shown import shown_token
 from wingman.settings import load_settings
 
 _home = click.option(
@@ -160,7 +161,7 @@ def fly(
     if as_json:
         click.echo(json.dumps(result))
     else:
-        _print_result(result, request.home)
+        _print_result(result, request)
 
 
 def _print_choice(choice: Any, *, as_json: bool) -> None:
@@ -199,7 +200,7 @@ def _print_choice(choice: Any, *, as_json: bool) -> None:
     click.echo(f"{'publish':>10}: {choice.recipe.to or 'nowhere; the model stays in the run’s folder'}")
 
 
-def _print_result(result: dict[str, Any], home: Path) -> None:
+def _print_result(result: dict[str, Any], request: Any) -> None:
     accuracy, baseline = result["metrics"]["accuracy"], result["baseline"]["accuracy"]
     click.echo(
         f"\nAccuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
@@ -209,12 +210,14 @@ def _print_result(result: dict[str, Any], home: Path) -> None:
     )
     if result["url"] is None:
         click.echo(
-            f"The model is in {home / 'runs'}. To publish it, start a Hub (wingman up) and run the same command again."
+            f"The model is in {request.home / 'runs'}. To publish it, start a Hub (wingman up) and run the same "
+            "command again."
         )
         return
     click.echo(f"Page:  {result['url']} ({result['revision']})")
+    token = shown_token(request.home, request.token)
     click.echo(
-        f'Ask:   curl {result["endpoint"]} -H "Authorization: Bearer $HF_TOKEN" -d \'{{"inputs": "I like it."}}\''
+        f'Ask:   curl {result["endpoint"]} -H "Authorization: Bearer {token}" -d \'{{"inputs": "I like it."}}\''
     )
 
 
