@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -279,3 +280,20 @@ def torch_equal(one, two) -> bool:
     import torch
 
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_labels_may_consist_of_any_characters(tmp_path, tiny_base, recwarn):
+    names = ["$\\frac{$", "yes | no", "two\nlines", "好的", "😀 `code` <b>"]
+    frame = make_reviews(200)
+    frame["label"] = [names[number % len(names)] for number in range(len(frame))]
+    frame.to_json(tmp_path / "data.jsonl", orient="records", lines=True)
+
+    fly(Request(data=str(tmp_path / "data.jsonl"), home=tmp_path, base=str(tiny_base), **{**FAST, "epochs": 1.0}))
+    run = open_run(tmp_path)
+
+    table = run.path("card", "README.md").read_text("utf-8").partition("| label | rows")[2].partition("\n\n")[0]
+    cells = [re.split(r"(?<!\\)\|", line) for line in table.splitlines()[2:]]
+    assert [len(row) for row in cells] == [7] * len(names)
+    assert {row[1].strip() for row in cells} >= {"yes \\| no", "two lines", "😀 \\`code\\` \\<b\\>"}
+    assert "$\\frac{$" in run.path("evaluation", "confusion.svg").read_text("utf-8")
+    assert [str(warning.message) for warning in recwarn if "Glyph" in str(warning.message)] == []

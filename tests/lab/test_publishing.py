@@ -59,6 +59,14 @@ def test_a_flight_publishes_v1_with_everything_beside_the_model(hub, first):
     } <= files  # fmt: skip
 
 
+def test_the_card_says_the_command_that_flies_a_file_again(hub, first):
+    from huggingface_hub import ModelCard
+
+    card = ModelCard(Path(hub.api().hf_hub_download(REPO, "README.md", revision="v1")).read_text("utf-8"))
+
+    assert f"wingman fly reviews.csv --recipe {REPO}@v1" in card.text
+
+
 def test_no_text_of_the_data_is_published(hub, first):
     path = hub.api().hf_hub_download(REPO, "evaluation/predictions.parquet", revision="v1")
 

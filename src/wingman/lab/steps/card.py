@@ -1,10 +1,13 @@
 """card: the model's README, with metadata the public client parses and every claim backed by the run's files."""
 
+import re
+import shlex
 import shutil
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from wingman.lab.data.model import counted
 from wingman.lab.events import Events, write_atomically
 from wingman.lab.recipe import Recipe
 from wingman.lab.run import Run
@@ -96,8 +99,16 @@ def _opening(recipe: Recipe, report: dict[str, Any], name: str) -> str:
 
 
 def _list_labels(labels: list[str]) -> str:
-    shown = ", ".join(f"`{label}`" for label in labels[:12])
+    shown = ", ".join(_in_a_line(label, code=True) for label in labels[:12])
     return shown + (f" and {len(labels) - 12} more" if len(labels) > 12 else "")
+
+
+def _in_a_line(label: str, *, code: bool = False) -> str:
+    """A label inside a line, a cell or a code span of Markdown, whatever it consists of."""
+    plain = " ".join(label.split())
+    if code and "`" not in plain:
+        return f"`{plain}`"
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", plain)
 
 
 def _percent(share: float) -> str:
@@ -107,8 +118,9 @@ def _percent(share: float) -> str:
 def _use(recipe: Recipe, report: dict[str, Any]) -> str:
     repo = recipe.to or "path/to/this/folder"
     example = dict(find_task(recipe.task).request)["inputs"]
+    where = "With `HF_ENDPOINT` set to the address of this Hub:\n\n" if recipe.to else ""
     return (
-        "## Use it\n\n```python\nfrom transformers import pipeline\n\n"
+        f"## Use it\n\n{where}```python\nfrom transformers import pipeline\n\n"
         f'classify = pipeline("{recipe.task}", model="{repo}")\nprint(classify("{example}"))\n```\n\n'
         f"**Meant for** texts like those of `{recipe.data.source}`, of up to "
         f"{recipe.training.max_length} tokens (longer ones are cut). "
@@ -141,7 +153,7 @@ def _results(report: dict[str, Any], comparison: dict[str, Any]) -> str:
     lines += ["| label | rows | precision | recall | F1 |", "|---|---|---|---|---|"]
     for label, figures in report["per_class"].items():
         columns = " | ".join(_with_interval(figures[name]) for name in ("precision", "recall", "f1"))
-        lines.append(f"| {label} | {figures['rows']:,} | {columns} |")
+        lines.append(f"| {_in_a_line(label)} | {figures['rows']:,} | {columns} |")
     lines += ["", "![Confusion matrix](evaluation/confusion.svg)"]
     return "\n".join(lines)
 
@@ -163,7 +175,8 @@ def _limits(report: dict[str, Any], engines: dict[str, Any]) -> str:
     if not report["worst_slices"]:
         lines.append("- No class or range of length with 20 rows or more is clearly weaker than the whole.")
     for pair in report["confused"][:3]:
-        lines.append(f"- Says `{pair['predicted']}` where it is `{pair['true']}`: {pair['rows']:,} times.")
+        said, true = (_in_a_line(pair[name], code=True) for name in ("predicted", "true"))
+        lines.append(f"- Says {said} where it is {true}: {counted(pair['rows'], 'time', 'times')}.")
     lines.append(
         f"- Confidence is off by {calibration['value']:.3f} on average ({calibration['low']:.3f} to "
         f"{calibration['high']:.3f}); see the plot."
@@ -202,6 +215,7 @@ def _data(recipe: Recipe, report: dict[str, Any]) -> str:
 def _reproduction(recipe: Recipe, run: Run, version: str) -> str:
     training = recipe.training
     source = f"{recipe.to}@{version}" if recipe.to else "recipe.yaml"
+    data = "" if recipe.data.revision else f"{shlex.quote(recipe.data.source)} "  # a file has to be brought along
     custom = (
         f"\n\nPassed in through Python, and not in the recipe: {'; '.join(training.custom)}."
         if training.custom
@@ -209,7 +223,7 @@ def _reproduction(recipe: Recipe, run: Run, version: str) -> str:
     )
     versions = ", ".join(f"{name} {version}" for name, version in recipe.versions.items())
     return (
-        f"## Make it again\n\n```bash\nwingman fly --recipe {source}\n```\n\n"
+        f"## Make it again\n\n```bash\nwingman fly {data}--recipe {source}\n```\n\n"
         f"Seed {training.seed}, {training.epochs:g} epochs at most, learning rate "
         f"{training.learning_rate:g}, {training.batch_rows} rows or "
         f"{training.batch_tokens:,} tokens a step, {training.precision}. {versions}. Run `{run.id}`; "
