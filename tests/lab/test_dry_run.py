@@ -42,6 +42,11 @@ BAD = {
         [*NO_HUB, "--to", "me/mine"],
         ["No Hub answers at http://127.0.0.1:9", "wingman up"],
     ),
+    "Hub not running, and no repository named": (
+        rows(),
+        NO_HUB,
+        ["No Hub answers at http://127.0.0.1:9", "wingman up", "--no-publish"],
+    ),
     "no such column": (
         "text\n" + "a few words\n" * 30,
         [],

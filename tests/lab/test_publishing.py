@@ -150,6 +150,19 @@ def test_publishing_where_one_may_not_stops_in_the_dry_run(hub, tmp_path, tiny_b
     assert not (tmp_path / "home" / "runs").exists()
 
 
+@pytest.mark.parametrize("to", [None, "ann/mine"])
+def test_a_token_that_may_only_read_stops_in_the_dry_run(live_hub, tmp_path, tiny_base, to):
+    tokens = [{"token": "hf_ann_reads", "role": "read"}]
+    users = {"users": [{"name": "ann", "email": "ann@example.org", "password": "a long one", "tokens": tokens}]}
+    live_hub.seed(users)
+    make_reviews(60).to_csv(tmp_path / "a.csv", index=False)
+    reader = connect(live_hub.url, "hf_ann_reads")
+
+    with pytest.raises(HubError, match=r"may only read.*hf auth login"):
+        fly(request_for(reader, tmp_path / "a.csv", tmp_path / "home", tiny_base, to=to))
+    assert not (tmp_path / "home" / "runs").exists()
+
+
 def test_a_hub_dataset_is_flown_with_its_splits_and_commit(hub, tmp_path, tiny_base):
     frame = make_reviews(200)
     parts = {"train": frame[:140], "validation": frame[140:160], "test": frame[160:]}

@@ -11,7 +11,7 @@ import click
 
 from wingman.cli.hub import reach_hub
 from wingman.cli.progress import format_seconds, make_progress
-from wingman.cli.shown import shown_token
+from wingman.cli.shown import home_option, shown_program, shown_token
 from wingman.settings import load_settings
 
 _home = click.option(
@@ -40,7 +40,7 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--to", metavar="NAMESPACE/NAME", help="Repository to publish to. [named after data and base]"
         ),
-        click.option("--no-publish", is_flag=True, help="Keep the model in the run's folder."),
+        click.option("--no-publish", is_flag=True, help="Keep the model in the run's folder; no Hub is needed."),
         click.option(
             "--private/--public", default=None, help="Visibility of a new repository. [the Hub's default]"
         ),
@@ -197,10 +197,14 @@ def _print_choice(choice: Any, *, as_json: bool) -> None:
         f"{'cost':>10}: about {format_seconds(estimate.seconds)}, {estimate.memory_bytes / 1e9:.1f} GB of memory, "
         f"{estimate.disk_bytes / 1e9:.1f} GB of disk (from {estimate.basis}; right within a factor of two)"
     )
-    click.echo(f"{'publish':>10}: {choice.recipe.to or 'nowhere; the model stays in the run’s folder'}")
+    where = choice.recipe.to or "nowhere; the model stays in the run’s folder"
+    but = ", but not with this token: it may only read" if choice.hub and choice.hub.only_reads else ""
+    click.echo(f"{'publish':>10}: {where}{but}")
 
 
 def _print_result(result: dict[str, Any], request: Any) -> None:
+    from wingman.lab.run import open_run
+
     accuracy, baseline = result["metrics"]["accuracy"], result["baseline"]["accuracy"]
     click.echo(
         f"\nAccuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
@@ -209,10 +213,10 @@ def _print_result(result: dict[str, Any], request: Any) -> None:
         f"{format_seconds(result['seconds'])} in all."
     )
     if result["url"] is None:
-        click.echo(
-            f"The model is in {request.home / 'runs'}. To publish it, start a Hub (wingman up) and run the same "
-            "command again."
-        )
+        run = open_run(request.home)
+        wingman, where = shown_program("wingman"), home_option(request.home)
+        click.echo(f"The model is in {run.folder}.")
+        click.echo(f"To publish it: {wingman} publish {run.id} --to NAMESPACE/NAME{where}")
         return
     click.echo(f"Page:  {result['url']} ({result['revision']})")
     token = shown_token(request.home, request.token)

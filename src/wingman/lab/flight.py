@@ -10,13 +10,13 @@ from typing import Any
 from wingman.lab.base import BaseModel, find_base
 from wingman.lab.errors import HubError, LabError, RecipeError
 from wingman.lab.events import Events, Listener, write_atomically
-from wingman.lab.hub import Hub, connect
+from wingman.lab.hub import Hub, check_token, connect
 from wingman.lab.recipe import Recipe, recipe_from_yaml
 from wingman.lab.relay import Relay
 from wingman.lab.request import Request, run_id
 from wingman.lab.run import Run
 from wingman.lab.steps import baseline, card, evaluate, export, prepare, publish, serve, train
-from wingman.lab.steps.choose import Choice, choose
+from wingman.lab.steps.choose import UNPUBLISHABLE, Choice, choose
 from wingman.lab.training.openmp import let_waiting_threads_sleep
 
 LOCAL_STEPS = ("prepare", "baseline", "train", "evaluate", "export", "compare", "card")
@@ -125,8 +125,13 @@ def fly(
         events.write_to(request.home / "runs" / run_name / "events.jsonl")
     try:
         events.emit("flight_started", data=request.data, task=request.task, method=request.method)
+
+        def check(choice: Choice) -> None:
+            on_choice(choice)
+            _stop_if_unpublishable(request, choice)
+
         flight = begin(
-            request, recipe=recipe, custom=custom, events=events, run_name=run_name, on_choice=on_choice
+            request, recipe=recipe, custom=custom, events=events, run_name=run_name, on_choice=check
         )
         if flight.hub is not None and flight.recipe.to is not None:
             relay = Relay(flight.hub, flight.run.id, _about(flight))
@@ -147,6 +152,15 @@ def fly(
     finally:
         if relay is not None:
             relay.close()
+
+
+def _stop_if_unpublishable(request: Request, choice: Choice) -> None:
+    """Minutes of training must not end with a model that cannot go where it was meant to."""
+    if choice.recipe.to is not None and choice.hub is not None:
+        check_token(choice.hub)
+    elif request.publish:
+        reasons = [str(finding) for finding in choice.findings if finding.code == UNPUBLISHABLE]
+        raise HubError(" ".join(reasons), endpoint=request.endpoint or "")
 
 
 def begin(

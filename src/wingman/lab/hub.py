@@ -11,12 +11,17 @@ DEFAULT_ENDPOINT = "http://127.0.0.1:8080"
 
 @dataclass(frozen=True)
 class Hub:
-    """A Hub that answered. `user` is None for a visitor; `writable` are the namespaces that may be published to."""
+    """A Hub that answered.
+
+    user:     None for a visitor.
+    writable: namespaces to which the user may publish, though not with a token that `only_reads`.
+    """
 
     endpoint: str
     token: str | None
     user: str | None
     writable: tuple[str, ...]
+    only_reads: bool = False
 
     def api(self) -> Any:
         return make_api(self.endpoint, self.token)
@@ -65,13 +70,14 @@ def connect(endpoint: str, token: str | None) -> Hub:
     organizations = [
         entry["name"]
         for entry in who.get("orgs", [])
-        if entry.get("roleInOrg", "write") in ("admin", "write", "contributor")
+        if entry.get("roleInOrg", "write") in ("admin", "write", "contributor", "contribute")
     ]
-    return Hub(endpoint, token, who["name"], (who["name"], *organizations))
+    only_reads = who.get("auth", {}).get("accessToken", {}).get("role") == "read"
+    return Hub(endpoint, token, who["name"], (who["name"], *organizations), only_reads)
 
 
 def check_target(hub: Hub, repo: str) -> None:
-    """Raise `HubError` unless `repo` is a valid name in a namespace this token may write to."""
+    """Raise `HubError` unless `repo` is a valid name in a namespace this user may write to."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -91,5 +97,15 @@ def check_target(hub: Hub, repo: str) -> None:
                 f"{hub.user} may not publish to {repo!r} on {hub.endpoint}; namespaces open to this "
                 f"token: {', '.join(hub.writable)}."
             ),
+            endpoint=hub.endpoint,
+        )
+
+
+def check_token(hub: Hub) -> None:
+    """Raise `HubError` when this token may only read. A dry run needs no more, so it is asked before a flight."""
+    if hub.only_reads:
+        raise HubError(
+            f"The token of {hub.user} on {hub.endpoint} may only read. Make one there that may write, and log in "
+            "with it: hf auth login",
             endpoint=hub.endpoint,
         )

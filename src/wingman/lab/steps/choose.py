@@ -30,6 +30,7 @@ from wingman.lab.tasks.model import Examples, Task
 from wingman.lab.training.precision import native_precision
 
 MAX_LENGTH = 256
+UNPUBLISHABLE = "unpublishable"  # the code of the finding that says why nothing can be published
 _LENGTH_SAMPLE = 4000
 
 
@@ -250,36 +251,18 @@ def _pin_data(request: Request, table: Table, columns: dict[str, str], recipe: R
 
 
 def _find_hub(request: Request) -> tuple[Hub | None, list[Finding]]:
-    """The Hub, if one answers. It must when the person named a repository, else the flight stays local."""
-    endpoint = chosen_endpoint(request.endpoint)
+    """The Hub, if one answers, and what keeps us from publishing there. A named repository must be open to us."""
+    named = request.publish and request.to is not None
+    hub = None
     try:
-        hub = connect(endpoint, request.token)
-        if request.publish and request.to is not None:
-            check_target(hub, request.to)
-    except HubError:
-        if not request.publish:
-            return None, []
-        if request.to is not None:
+        hub = connect(chosen_endpoint(request.endpoint), request.token)
+        if request.publish:
+            check_target(hub, request.to or f"{hub.user}/model")
+    except HubError as error:
+        if named:
             raise
-        advice = "Start one with `wingman up` and run the same command again to publish."
-        return None, [
-            Finding(
-                "no_hub",
-                "warning",
-                f"No Hub that we may use answers at {endpoint}: the model stays in the run's folder.",
-                advice,
-            )
-        ]
-    if request.publish and hub.user is None:
-        advice = f"Log in and run the same command again: HF_ENDPOINT={endpoint} hf auth login"
-        return hub, [
-            Finding(
-                "not_logged_in",
-                "warning",
-                f"Nobody is logged in at {endpoint}: the model stays in the run's folder.",
-                advice,
-            )
-        ]
+        if request.publish:
+            return hub, [Finding(UNPUBLISHABLE, "warning", str(error), "Or keep the model here: --no-publish")]
     return hub, []
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from wingman.lab.errors import HubError
 from wingman.lab.events import Events
 from wingman.lab.export import open_session, rows_a_run, run_in_order
-from wingman.lab.hub import Hub, check_target
+from wingman.lab.hub import Hub, check_target, check_token
 from wingman.lab.metrics.paired import mcnemar
 from wingman.lab.recipe import Recipe
 from wingman.lab.run import Run, hash_of
@@ -109,6 +109,7 @@ def publish(
 
     assert recipe.to is not None
     check_target(hub, recipe.to)
+    check_token(hub)
     comparison = run.read_json("comparison.json")
     api = hub.api()
     try:
