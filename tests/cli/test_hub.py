@@ -16,7 +16,6 @@ import pytest
 from wingman.cli.hub import find_running, reach_hub
 from wingman.settings import load_settings
 
-
 pytestmark = pytest.mark.client
 
 
