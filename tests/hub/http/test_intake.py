@@ -6,7 +6,9 @@ import pytest
 from starlette.requests import Request
 
 from wingman.hub.errors import Invalid, TooLarge
-from wingman.hub.http.intake import PIECE_BYTES, Busy, Intake, Stalled
+from wingman.hub.http.arriving import Stalled
+from wingman.hub.http.intake import PIECE_BYTES, Busy, Intake
+from wingman.hub.http.requests import read_body
 
 
 class Sink:
@@ -140,3 +142,15 @@ def test_bodies_in_memory_stay_within_a_budget_until_the_work_on_them_ends():
         intake.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("ends", "error"), [("cut", Invalid), ("silent", Stalled)])
+def test_a_small_body_is_not_waited_for_without_end(ends, error):
+    with pytest.raises(error):
+        asyncio.run(read_body(request_of(b"x" * 10, length=1000, ends=ends), 10_000, idle_s=0.05))
+
+
+def test_a_small_body_is_read_whole():
+    assert asyncio.run(read_body(request_of(b"ab", b"", b"c"), 3)) == b"abc"
+    with pytest.raises(TooLarge):
+        asyncio.run(read_body(request_of(b"ab", b"cd"), 3))

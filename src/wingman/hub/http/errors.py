@@ -30,7 +30,8 @@ from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import RefMoved
 from wingman.hub.git.trees import InvalidPath
 from wingman.hub.git.wire.program import GitMissing
-from wingman.hub.http.intake import Busy, Stalled
+from wingman.hub.http.arriving import Stalled
+from wingman.hub.http.intake import Busy
 from wingman.hub.http.moved import Moved
 from wingman.hub.inference.errors import (
     CannotBeServed,

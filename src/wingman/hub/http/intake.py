@@ -5,14 +5,15 @@ received, so that an upload holds about two pieces, whatever its length.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from wingman.hub.errors import HubError, Invalid, TooLarge
+from wingman.hub.http.arriving import IDLE_S, arriving
 
 PIECE_BYTES = 1 << 20
 _WHOLE_BODIES_BYTES = 96 << 20
@@ -25,15 +26,6 @@ class Busy(HubError):
 
     def __init__(self, max_uploads: int) -> None:
         super().__init__(f"The Hub is taking in {max_uploads} uploads already; try again in a few seconds.")
-
-
-class Stalled(HubError):
-    """The client announced more bytes than it sends."""
-
-    def __init__(self, received: int, idle_s: float) -> None:
-        super().__init__(
-            f"No data came for {idle_s:g} seconds after {received} bytes; nothing of it was kept. Try again."
-        )
 
 
 class Sink(Protocol[_Result]):
@@ -51,7 +43,7 @@ class Sink(Protocol[_Result]):
 class Intake:
     """One per app. `close` it at the end."""
 
-    def __init__(self, *, max_uploads: int = 128, workers: int = 4, idle_s: float = 120.0) -> None:
+    def __init__(self, *, max_uploads: int = 128, workers: int = 4, idle_s: float = IDLE_S) -> None:
         self._max_uploads = max_uploads
         self._under_way = 0
         self._free_bytes = _WHOLE_BODIES_BYTES
@@ -101,7 +93,7 @@ class Intake:
             raise Busy(self._max_uploads)
         self._free_bytes -= size
         try:
-            body = b"".join([piece async for piece in self._pieces(request)])
+            body = b"".join([piece async for piece in arriving(request, idle_s=self._idle_s)])
             working = asyncio.get_running_loop().run_in_executor(self._long_workers, work, body)
         except BaseException:
             self._free_bytes += size
@@ -138,7 +130,7 @@ class Intake:
         pieces: list[bytes] = []
         waiting = received = 0
         try:
-            async for piece in self._pieces(request):
+            async for piece in arriving(request, idle_s=self._idle_s):
                 pieces.append(piece)
                 waiting += len(piece)
                 received += len(piece)
@@ -161,24 +153,6 @@ class Intake:
                 await asyncio.wait([working])
             if working is not None and not working.cancelled():
                 working.exception()
-
-    async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
-        stream = request.stream()
-        received = 0
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    piece = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except TimeoutError as error:
-                raise Stalled(received, self._idle_s) from error
-            except ClientDisconnect as error:
-                raise Invalid(
-                    f"The request ended after {received} bytes, before its body was complete."
-                ) from error
-            received += len(piece)
-            yield piece
 
 
 def _check_size(size: int, *, limit: int, exact: int | None) -> None:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from wingman.hub.access.model import ANONYMOUS, Caller
 from wingman.hub.accounts.service import InvalidToken, SignedIn
 from wingman.hub.errors import HubError, Invalid, TooLarge
+from wingman.hub.http.arriving import IDLE_S, arriving
 from wingman.hub.http.errors import error_response
 from wingman.hub.json_text import load_json, whole_number
 
@@ -189,20 +190,17 @@ def streaming_route(path: str, endpoint: StreamingEndpoint, *methods: str) -> Ro
     return Route(path, run, methods=list(methods))
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, unzipped if it is sent so. Raises `TooLarge`, `Invalid` (cut off)."""
+async def read_body(request: Request, limit: int, *, idle_s: float = IDLE_S) -> bytes:
+    """The whole body, unzipped if it is sent so. Raises `TooLarge`, `Invalid` (cut off), `Stalled`."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limit:
         raise TooLarge(f"The request body has {announced} bytes; at most {limit} are accepted here.")
     pieces, size = [], 0
-    try:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > limit:
-                raise TooLarge(f"The request body is larger than the {limit} bytes accepted here.")
-            pieces.append(piece)
-    except ClientDisconnect as error:
-        raise Invalid("The request ended before its body was complete.") from error
+    async for piece in arriving(request, idle_s=idle_s):
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"The request body is larger than the {limit} bytes accepted here.")
+        pieces.append(piece)
     body = b"".join(pieces)
     if request.headers.get("content-encoding", "").lower() != "gzip":
         return body

@@ -1,16 +1,15 @@
 """Request bodies of git clients, piece by piece: often gzipped, sometimes long in coming."""
 
-import asyncio
 import tempfile
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import IO
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from wingman.hub.errors import Invalid, TooLarge
-from wingman.hub.http.intake import Stalled
+from wingman.hub.http.arriving import arriving
 
 MAX_QUESTION_BYTES = 64 << 20
 _IDLE_S = 600.0
@@ -20,7 +19,7 @@ _UNZIPPED_BYTES = 1 << 20
 
 async def body_pieces(request: Request) -> AsyncIterator[bytes]:
     """The body, unzipped where it is sent so. Raises `Invalid` (cut off, broken gzip), `Stalled`."""
-    pieces = _received(request)
+    pieces = arriving(request, idle_s=_IDLE_S)
     if request.headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
         async for piece in pieces:
             yield piece
@@ -50,20 +49,3 @@ async def spool_question(request: Request) -> IO[bytes]:
         question.seek(0)
         resources.pop_all()  # the caller closes it
         return question
-
-
-async def _received(request: Request) -> AsyncIterator[bytes]:
-    stream, received = request.stream(), 0
-    while True:
-        try:
-            async with asyncio.timeout(_IDLE_S):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise Stalled(received, _IDLE_S) from error
-        except ClientDisconnect as error:
-            raise Invalid(f"The request ended after {received} bytes, before it was complete.") from error
-        received += len(piece)
-        if piece:
-            yield piece
