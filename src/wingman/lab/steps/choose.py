@@ -25,6 +25,7 @@ from wingman.lab.recipe import (
     installed_versions,
 )
 from wingman.lab.request import Request
+from wingman.lab.room import check_libraries
 from wingman.lab.tasks import find_task
 from wingman.lab.tasks.model import Examples, Task
 from wingman.lab.training.precision import native_precision
@@ -55,6 +56,7 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
     Raises `DataError` (with findings), `BaseModelError`, `HubError` or `ResourceError`.
     """
     task = find_task(recipe.task if recipe else request.task)
+    check_libraries()
     hub, hub_findings = _find_hub(request)
     table, guesses, findings = _find_data(task, request, hub)
     columns = {guess.role: guess.column for guess in guesses}
