@@ -50,7 +50,7 @@ class LazyGroup(click.Group):
             extra = "serve" if cmd_name == "serve" else "lab"
             raise click.ClickException(
                 f"`wingman {cmd_name}` needs {error.name}, which is not installed. "
-                f"Install it with: pip install 'wingman-hub[{extra}]'"
+                f"Install it with: pip install 'wingman-hub[{extra}]' (in a clone: make venv)"
             ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

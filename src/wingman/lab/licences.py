@@ -43,7 +43,7 @@ class Licences:
 
 
 def _named(licence: str | None) -> str:
-    return f"`{licence}`" if licence else "no licence that its card states"
+    return f"`{licence}`" if licence else "no licence that is stated"
 
 
 def licence_of_card(text: str) -> str | None:
