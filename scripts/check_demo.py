@@ -88,17 +88,14 @@ def kill_while_training(command: list[str], folder: Path, log: Path) -> None:
 
 def check_summary(text: str) -> None:
     """The curl line and the Python lines of the summary give an answer when they are pasted."""
-    curl = re.search(r"curl .*?\\\n.*?}'", text)
-    lines = re.search(r"from huggingface_hub import InferenceClient\n(.*\n.*)\n", text)
-    if curl is None or lines is None:
+    curl = re.search(r"^curl .*", text, re.MULTILINE)
+    program = re.search(r"^from huggingface_hub import .*\n.*\nprint\(.*", text, re.MULTILINE)
+    if curl is None or program is None:
         fail(f"The summary has no curl line or no Python lines:\n{text[-2000:]}")
         return
     answer = subprocess.run(curl[0], shell=True, capture_output=True, text=True, check=True).stdout
-    program = "from huggingface_hub import InferenceClient\n" + "\n".join(
-        line.strip() for line in lines[1].splitlines()
-    )
     python = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program[0]], capture_output=True, text=True, check=True
     ).stdout
     if "positive" not in answer or "positive" not in python:
         fail(f"No sensible answer: curl said {answer!r}, Python said {python!r}")
