@@ -152,7 +152,9 @@ def _results(report: dict[str, Any], comparison: dict[str, Any]) -> str:
     lines += ["![Model and baseline with intervals](evaluation/comparison.svg)", ""]
     lines += ["| label | rows | precision | recall | F1 |", "|---|---|---|---|---|"]
     for label, figures in report["per_class"].items():
-        columns = " | ".join(_with_interval(figures[name]) for name in ("precision", "recall", "f1"))
+        columns = " | ".join(
+            _with_interval(figures[name]) if figures["rows"] else "–" for name in ("precision", "recall", "f1")
+        )
         lines.append(f"| {_in_a_line(label)} | {figures['rows']:,} | {columns} |")
     lines += ["", "![Confusion matrix](evaluation/confusion.svg)"]
     return "\n".join(lines)
