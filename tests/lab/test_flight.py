@@ -276,6 +276,26 @@ def test_other_methods_leave_a_plain_model_too(tmp_path, reviews, tiny_base, met
     assert type(model).__name__ == "BertForSequenceClassification"
 
 
+def test_a_head_is_trained_while_its_loss_falls_though_few_rows_show_no_better_accuracy(tmp_path, tiny_base):
+    frame = make_reviews(120)
+    frame["label"] = ["rare" if number % 12 == 0 else "usual" for number in range(len(frame))]
+    frame.to_csv(tmp_path / "data.csv", index=False)
+
+    fly(
+        Request(
+            data=str(tmp_path / "data.csv"), home=tmp_path, base=str(tiny_base), method="features", publish=False
+        )
+    )
+    trained = open_run(tmp_path).require("train")["summary"]
+    judged = [entry for entry in trained["history"] if "eval_loss" in entry]
+
+    best = min(judged, key=lambda entry: entry["eval_loss"])
+    most = max(judged, key=lambda entry: entry["eval_accuracy"])  # the first one of equals
+
+    assert trained["best"]["step"] == best["step"]
+    assert best["step"] > most["step"] + 8  # the patience, in epochs of one step
+
+
 def torch_equal(one, two) -> bool:
     import torch
 

@@ -88,11 +88,12 @@ def train(
         flops = training_flops(base, lengths, epochs, training.method)
         remember_speed(run.folder.parent.parent, training, flops, seconds)
     state = trainer.state
+    criterion = trainer.args.metric_for_best_model or f"eval_{task.headline}"
     kept = ("epoch", "step", "loss", "eval_loss", f"eval_{task.headline}")
     return {
         "epochs": round(epochs, 2),
         "steps": state.global_step,
-        "best": {"step": state.best_global_step, task.headline: state.best_metric},
+        "best": {"step": state.best_global_step, criterion.removeprefix("eval_"): state.best_metric},
         "train_seconds": round(seconds, 1),
         "rows_per_second": round(len(lengths) * epochs / seconds, 1) if checkpoint is None else None,
         "resumed_from": checkpoint.name if checkpoint else None,
