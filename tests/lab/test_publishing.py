@@ -163,6 +163,26 @@ def test_a_token_that_may_only_read_stops_in_the_dry_run(live_hub, tmp_path, tin
     assert not (tmp_path / "home" / "runs").exists()
 
 
+def test_a_hub_that_goes_away_half_way_is_named_and_the_flight_goes_on_when_it_is_back(tmp_path, tiny_base):
+    hub = LiveHub(tmp_path / "hub")
+    make_reviews(60).to_csv(tmp_path / "a.csv", index=False)
+    request = request_for(
+        connect(hub.url, token("alice")), tmp_path / "a.csv", tmp_path / "home", tiny_base, epochs=1.0
+    )
+
+    def stop_after_training(event):
+        if event["event"] == "step_finished" and event["step"] == "train":
+            hub.stop()
+
+    with pytest.raises(HubError, match=r"No Hub answers at .*wingman up.*it goes on from here"):
+        fly(request, listeners=[stop_after_training])
+    hub.restart()
+    result = fly(request)
+    hub.stop()
+
+    assert result["revision"] == "v1"
+
+
 def test_a_hub_dataset_is_flown_with_its_splits_and_commit(hub, tmp_path, tiny_base):
     frame = make_reviews(200)
     parts = {"train": frame[:140], "validation": frame[140:160], "test": frame[160:]}

@@ -10,7 +10,7 @@ from typing import Any
 from wingman.lab.base import BaseModel, find_base
 from wingman.lab.errors import HubError, LabError, RecipeError
 from wingman.lab.events import Events, Listener, write_atomically
-from wingman.lab.hub import Hub, check_token, connect
+from wingman.lab.hub import Hub, check_token, connect, explain_lost_hub
 from wingman.lab.recipe import Recipe, recipe_from_yaml
 from wingman.lab.relay import Relay
 from wingman.lab.request import Request, run_id
@@ -53,7 +53,14 @@ class Flight:
         for name in _AFTER[step]:
             inputs["after"][name] = self.run.require(name)["made"]
         work, outputs = self._work(step, inputs)
-        record = self.run.do(step, inputs, work, outputs, self.events)
+        try:
+            record = self.run.do(step, inputs, work, outputs, self.events)
+        except LabError:
+            raise
+        except Exception as error:
+            if self.hub is not None and step in ("compare", *HUB_STEPS):
+                explain_lost_hub(error, self.hub)
+            raise
         if step == "train":
             shutil.rmtree(self.run.path("checkpoints"), ignore_errors=True)  # only now: the record is on disk
         return record

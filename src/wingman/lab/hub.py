@@ -109,3 +109,22 @@ def check_token(hub: Hub) -> None:
             "with it: hf auth login",
             endpoint=hub.endpoint,
         )
+
+
+def explain_lost_hub(error: Exception, hub: Hub) -> None:
+    """Raise `HubError` from `error` if it came of a Hub that went away, or broke a request off, half-way.
+
+    What transfers large files raises errors of its own for it: then the Hub itself is asked.
+    """
+    import httpx2 as httpx
+
+    again = "Then run the same command again; it goes on from here."
+    try:
+        connect(hub.endpoint, hub.token)
+    except HubError as gone:
+        raise HubError(f"{gone}. {again}", endpoint=hub.endpoint) from error
+    if isinstance(error, httpx.TransportError):
+        raise HubError(
+            f"The Hub at {hub.endpoint} broke a request off ({error}). See that it is well. {again}",
+            endpoint=hub.endpoint,
+        ) from error
