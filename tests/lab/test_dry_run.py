@@ -4,14 +4,17 @@ import errno
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tests.lab.conftest import make_reviews
 from wingman.cli.main import cli
+from wingman.lab.base import read_base
 from wingman.lab.errors import ResourceError
-from wingman.lab.estimate import Estimate, check_resources
+from wingman.lab.estimate import Estimate, check_resources, estimate_flight, remember_speed
 from wingman.lab.events import Events
+from wingman.lab.recipe import default_training
 from wingman.lab.room import check_download
 from wingman.lab.run import Run
 
@@ -110,6 +113,22 @@ def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base
 def test_too_little_memory_or_disk_is_said_in_gigabytes(tmp_path, memory, disk, word):
     with pytest.raises(ResourceError, match=rf"GB of {word}.*(--base|--home)"):
         check_resources(Estimate(1.0, memory, disk, 1, "a test"), tmp_path / "not-yet-there")
+
+
+@pytest.mark.parametrize(
+    ("method", "seconds", "kept"), [("full", 60, True), ("full", 5, False), ("features", 60, False)]
+)
+def test_only_flights_that_tell_of_the_machine_teach_the_next_estimate(tmp_path, tiny_base, method, seconds, kept):
+    base = read_base(tiny_base, id="tiny", revision=None)
+    training = default_training(method, train_rows=100, precision="fp32", seed=0, max_length=16)
+    lengths = np.full(100, 16)
+    before = estimate_flight(base, lengths, 30, training, tmp_path)
+
+    remember_speed(tmp_path, training, flops=1e6 * seconds, seconds=seconds)  # a very slow machine
+    after = estimate_flight(base, lengths, 30, training, tmp_path)
+
+    assert (after.seconds > 2 * before.seconds) == kept
+    assert ("earlier flight" in after.basis) == kept
 
 
 def test_a_base_too_large_to_hold_or_to_store_is_not_fetched(tmp_path):

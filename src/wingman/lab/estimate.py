@@ -21,6 +21,7 @@ from wingman.lab.room import LIBRARIES_BYTES, available_memory, free_disk, gigab
 # on a 2023 server core; these are a cautious share of that.
 _FIRST_GUESS = {"bf16": 90e9, "fp32": 40e9}
 _EVALUATION_SECONDS = 12.0
+_TELLING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,15 @@ def _training_speed(home: Path, training: Training) -> tuple[float, str]:
 
 
 def remember_speed(home: Path, training: Training, flops: float, seconds: float) -> None:
-    """Keep how fast this machine really was, for the next estimate."""
+    """Keep how fast this machine really was, for the next estimate.
+
+    A short flight tells of starting and saving, and "features" of the epochs of its head, not of arithmetic.
+    """
+    if seconds < _TELLING_SECONDS or training.method == "features":
+        return
     path = _speed_file(home)
     known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    known[f"{training.method} {training.precision} {training.threads}"] = flops / max(seconds, 0.1)
+    known[f"{training.method} {training.precision} {training.threads}"] = flops / seconds
     write_atomically(path, json.dumps(known))
 
 
