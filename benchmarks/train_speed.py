@@ -70,7 +70,12 @@ def flight(folder: str, encoder: Path, texts: list[str], labels: list[int]) -> T
     keep_freed_memory()
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     training = default_training(
-        "full", train_rows=10_000, precision=native_precision(), seed=0, max_length=256
+        "full",
+        train_rows=10_000,
+        num_labels=max(labels) + 1,
+        precision=native_precision(),
+        seed=0,
+        max_length=256,
     )
     ids = tokenizer(texts, truncation=True, max_length=256)["input_ids"]
     rows = EncodedRows({"input_ids": ids, "labels": labels})

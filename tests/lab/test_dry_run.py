@@ -120,7 +120,7 @@ def test_too_little_memory_or_disk_is_said_in_gigabytes(tmp_path, memory, disk, 
 )
 def test_only_flights_that_tell_of_the_machine_teach_the_next_estimate(tmp_path, tiny_base, method, seconds, kept):
     base = read_base(tiny_base, id="tiny", revision=None)
-    training = default_training(method, train_rows=100, precision="fp32", seed=0, max_length=16)
+    training = default_training(method, train_rows=100, num_labels=2, precision="fp32", seed=0, max_length=16)
     lengths = np.full(100, 16)
     before = estimate_flight(base, lengths, 30, training, tmp_path)
 

@@ -276,6 +276,24 @@ def test_other_methods_leave_a_plain_model_too(tmp_path, reviews, tiny_base, met
     assert type(model).__name__ == "BertForSequenceClassification"
 
 
+def test_adapters_begin_from_the_probe_too(tmp_path, tiny_base):
+    from transformers import AutoModelForSequenceClassification
+
+    frame = make_reviews(150)
+    frame["label"] = [f"topic {number % 3}" for number in range(len(frame))]
+    frame["text"] = frame["label"].str.replace("topic 0", "fine").str.replace("topic 1", "dull") + " " + frame["text"]
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    still = {"epochs": 1.0, "learning_rate": 1e-12, "publish": False}
+
+    fly(Request(data=str(tmp_path / "data.csv"), home=tmp_path, base=str(tiny_base), method="lora", **still))
+    run = open_run(tmp_path)
+    model = AutoModelForSequenceClassification.from_pretrained(run.path("model"))
+
+    assert run.recipe.training.head == "probe"
+    assert model.classifier.weight.abs().max() > 0.1  # a layer at random has a deviation of 0.02
+    assert "begun from a linear probe" in run.path("card", "README.md").read_text("utf-8")
+
+
 def test_a_head_is_trained_while_its_loss_falls_though_few_rows_show_no_better_accuracy(tmp_path, tiny_base):
     frame = make_reviews(120)
     frame["label"] = ["rare" if number % 12 == 0 else "usual" for number in range(len(frame))]

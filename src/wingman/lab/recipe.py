@@ -16,6 +16,7 @@ from wingman.lab.licences import Licences
 
 FORMAT = 1
 METHODS = ("full", "lora", "features")
+HEADS = ("random", "probe")
 _PACKAGES = (
     "wingman-hub",
     "torch",
@@ -64,6 +65,7 @@ class Training:
     precision: "bf16" computes in bfloat16 where the chip does so natively; "fp32" does not.
     patience:  epochs without a better validation score before stopping.
     threads:   number of CPU threads; sums in another order give slightly other numbers.
+    head:      how the last layer begins: "random", or "probe", from a linear probe (see `training/probe.py`).
     custom:    names of what a caller passed in through Python; a recipe alone cannot repeat those.
     """
 
@@ -80,6 +82,7 @@ class Training:
     threads: int = 0
     seed: int = 0
     lora_rank: int = 16
+    head: str = "random"
     custom: tuple[str, ...] = ()
 
 
@@ -140,7 +143,7 @@ def recipe_from_yaml(text: str, where: str = "the recipe") -> Recipe:
             task=values["task"],
             data=_build(DataChoice, values["data"]),
             base=_build(BaseChoice, values["base"]),
-            training=_build(Training, training),
+            training=_known_choices(_build(Training, training), where),
             export=_build(Export, values.get("export", {})),
             to=values.get("to"),
             licences=_build(Licences, values.get("licences", {})),
@@ -148,6 +151,13 @@ def recipe_from_yaml(text: str, where: str = "the recipe") -> Recipe:
         )
     except (KeyError, TypeError) as error:
         raise RecipeError(f"{where} lacks or does not know the field {error}.") from error
+
+
+def _known_choices(training: Training, where: str) -> Training:
+    for name, value, known in (("method", training.method, METHODS), ("head", training.head, HEADS)):
+        if value not in known:
+            raise RecipeError(f"{where} names the {name} {value!r}; known are {', '.join(known)}.")
+    return training
 
 
 def _build(kind: type, values: dict[str, Any]) -> Any:
@@ -175,20 +185,37 @@ def usable_threads() -> int:
     return min(usable, int(asked)) if asked.isdigit() and int(asked) > 0 else usable
 
 
-def default_training(method: str, *, train_rows: int, precision: str, seed: int, max_length: int) -> Training:
+def default_training(
+    method: str, *, train_rows: int, num_labels: int, precision: str, seed: int, max_length: int
+) -> Training:
     """The choices for a text encoder of tens of millions of parameters; a variant changes the fields that differ.
 
-    Few rows get more epochs, so that there are about 200 steps to learn in.
+    Few rows get more epochs, so that there are about 200 steps to learn in. More than two classes begin from a probe;
+    two find their direction in the first steps without one, and stay less sure of themselves
+    (`docs/decisions/heads-from-a-probe.md`).
     """
     if method not in METHODS:
         raise RecipeError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
     epochs = float(min(20, max(3, round(200 * 32 / max(train_rows, 1)))))
     full = Training(
-        epochs=epochs, precision=precision, seed=seed, max_length=max_length, threads=usable_threads()
+        epochs=epochs,
+        precision=precision,
+        seed=seed,
+        max_length=max_length,
+        threads=usable_threads(),
+        head="probe" if num_labels > 2 else "random",
     )
     if method == "lora":
         return replace(full, method="lora", learning_rate=1e-3, epochs=max(epochs, 4.0))
     if method == "features":
         # Only a head is trained, on states encoded once: many cheap epochs in larger batches.
-        return replace(full, method="features", learning_rate=1e-3, batch_rows=128, epochs=60.0, patience=8)
+        return replace(
+            full,
+            method="features",
+            learning_rate=1e-3,
+            batch_rows=128,
+            epochs=60.0,
+            patience=8,
+            head="random",
+        )
     return full

@@ -223,12 +223,13 @@ def _reproduction(recipe: Recipe, run: Run, version: str) -> str:
         if training.custom
         else ""
     )
+    head = ", the last layer begun from a linear probe" if training.head == "probe" else ""
     versions = ", ".join(f"{name} {version}" for name, version in recipe.versions.items())
     return (
         f"## Make it again\n\n```bash\nwingman fly {data}--recipe {source}\n```\n\n"
         f"Seed {training.seed}, {training.epochs:g} epochs at most, learning rate "
         f"{training.learning_rate:g}, {training.batch_rows} rows or "
-        f"{training.batch_tokens:,} tokens a step, {training.precision}. {versions}. Run `{run.id}`; "
+        f"{training.batch_tokens:,} tokens a step, {training.precision}{head}. {versions}. Run `{run.id}`; "
         "every choice is in `recipe.yaml`, every figure in "
         f"`evaluation/report.json`, every test row's answer in `evaluation/predictions.parquet`.{custom}"
     )

@@ -207,6 +207,7 @@ def _choose_training(request: Request, base: BaseModel, examples: Examples, leng
     training = default_training(
         request.method,
         train_rows=int((examples.frame["split"] == "train").sum()),
+        num_labels=len(examples.labels),
         precision=native_precision(),
         seed=request.seed,
         max_length=request.max_length or max(16, max_length),

@@ -71,10 +71,13 @@ def train(
     keep_freed_memory()
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
     set_seed(training.seed)
-    model = apply_method(load_model(base, task.auto_class, task.model_settings(labels)), training)
+    model = load_model(base, task.auto_class, task.model_settings(labels))
     started = time.perf_counter()
-    trainer, lengths = _make_trainer(run, task, training, model, tokenizer, events, custom)
     checkpoint = last_whole_checkpoint(run.path("checkpoints"))
+    if training.head == "probe" and checkpoint is None:
+        _start_head(run, training, model, custom.data_collator or task.make_collator(tokenizer), events)
+    model = apply_method(model, training)
+    trainer, lengths = _make_trainer(run, task, training, model, tokenizer, events, custom)
     if checkpoint is not None:
         events.log(f"Going on from {checkpoint.name}.")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -147,6 +150,23 @@ def _make_trainer(
         compute_loss=custom.compute_loss,
     )
     return trainer, lengths
+
+
+def _start_head(run: Run, training: Training, model: Any, collate: Any, events: Events) -> None:
+    from wingman.lab.training.batches import EncodedRows
+    from wingman.lab.training.probe import start_from_probe
+
+    events.log("Encoding the texts once, for a linear probe to start from.")
+    started = start_from_probe(
+        model,
+        _encoded(run, "train", EncodedRows),
+        collate,
+        bf16=training.precision == "bf16",
+        seed=training.seed,
+        progress=lambda done, total: events.progress(done, total, "rows"),
+    )
+    if not started:
+        events.log("This architecture's last layer cannot start from a probe; it starts at random.")
 
 
 def _encode_once(
