@@ -106,7 +106,9 @@ def remember_speed(home: Path, training: Training, flops: float, seconds: float)
         return
     path = _speed_file(home)
     known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    known[f"{training.method} {training.precision} {training.threads}"] = flops / seconds
+    key, speed = f"{training.method} {training.precision} {training.threads}", flops / seconds
+    # A machine that did other work was slow for a while, not slow: less speed counts by half, more at once.
+    known[key] = max(speed, (speed + known.get(key, speed)) / 2)
     write_atomically(path, json.dumps(known))
 
 

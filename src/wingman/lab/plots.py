@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "wingman"  # the same figure gives the same file
@@ -18,7 +19,8 @@ matplotlib.rcParams["text.parse_math"] = False  # labels are people's words: "$"
 from matplotlib import pyplot  # noqa: E402 (the backend is chosen first)
 
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#8A8A8A"
-_MANY = 25
+_MANY = 25  # classes; beyond them no counts, and small letters
+_MOST = 60  # beyond them letters of any size overlap
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -37,32 +39,50 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def plot_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
-    """Rows: the true class; columns: the predicted one; shade: share of the row. Counts are written where they fit."""
-    size = len(labels)
+    """Rows: the true class; columns: the predicted one; shade: share of the row. Counts are written where they fit.
+
+    Of more classes than can be read, those with the most mistakes are shown.
+    """
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    chosen = most_confused(counts, _MOST)
+    size = len(chosen)
     side = min(12.0, 3.2 + 0.45 * size)
     figure, axes = pyplot.subplots(figsize=(side, side * 0.9))
-    shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares[np.ix_(chosen, chosen)], cmap="Blues", vmin=0, vmax=1)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
+    if size < len(counts):
+        axes.set_title(f"The {size} of {len(counts)} classes with the most mistakes")
     ticks = range(size)
+    names = [_shorten(labels[number]) for number in chosen]
     small: dict[str, Any] = {"fontsize": 9 if size <= _MANY else 5}
     axes.set_xticks(
         ticks,
-        [_shorten(name) for name in labels],
+        names,
         rotation=45 if size <= 6 else 90,
         ha="right" if size <= 6 else "center",
         **small,
     )
-    axes.set_yticks(ticks, [_shorten(name) for name in labels], **small)
+    axes.set_yticks(ticks, names, **small)
     if size <= _MANY:
         for row in ticks:
             for column in ticks:
-                colour = "white" if shares[row][column] > 0.5 else "black"
+                colour = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(
-                    column, row, str(confusion[row][column]), ha="center", va="center", color=colour, **small
+                    column, row, str(counts[row, column]), ha="center", va="center", color=colour, **small
                 )
     _save(figure, path)
+
+
+def most_confused(confusion: np.ndarray, limit: int) -> list[int]:
+    """The `limit` classes with the most mistakes made about them or in their name, in the order of the labels.
+
+    >>> most_confused(np.array([[5, 0, 0], [0, 3, 2], [0, 1, 4]]), limit=2)
+    [1, 2]
+    """
+    mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
+    return sorted(np.argsort(-mistakes, kind="stable")[:limit].tolist())
 
 
 def plot_calibration(bins: Sequence[dict[str, Any]], path: Path) -> None:
