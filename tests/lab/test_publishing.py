@@ -13,7 +13,7 @@ from wingman.lab.flight import fly, load_recipe, request_of
 from wingman.lab.hub import Hub, connect
 from wingman.lab.request import Request
 from wingman.lab.run import open_run
-from wingman.lab.starter.publish import dataset_card
+from wingman.lab.starter.publish import dataset_card, publish_starter
 from wingman.lab.starter.sets import MOVIES, BuiltSet
 
 pytestmark = [pytest.mark.slow, pytest.mark.client]
@@ -181,6 +181,15 @@ def test_a_hub_that_goes_away_half_way_is_named_and_the_flight_goes_on_when_it_i
     hub.stop()
 
     assert result["revision"] == "v1"
+
+
+def test_a_hub_that_goes_away_while_the_starter_kit_is_published_is_named(tmp_path):
+    leaving = LiveHub(tmp_path / "home")
+    hub = connect(leaving.url, token("alice"))
+    leaving.stop()
+
+    with pytest.raises(HubError, match=r"No Hub answers at .*wingman up.*run the same command again"):
+        publish_starter(hub, tmp_path / "kit")
 
 
 def test_a_hub_dataset_is_flown_with_its_splits_and_commit(hub, tmp_path, tiny_base):

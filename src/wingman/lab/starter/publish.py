@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from wingman.lab.data.model import SPLITS
-from wingman.lab.errors import HubError
-from wingman.lab.hub import Hub
+from wingman.lab.errors import HubError, LabError
+from wingman.lab.hub import Hub, explain_lost_hub
 from wingman.lab.starter import encoder
 from wingman.lab.starter.sets import PUBLISHED, BuiltSet, StarterSet
 
@@ -30,9 +30,15 @@ def publish_starter(
             endpoint=hub.endpoint,
         )
     namespace = namespace or hub.user
-    published = [_publish_encoder(hub, home, f"{namespace}/{encoder.NAME}", say)]
-    for starter_set in PUBLISHED:
-        published.append(_publish_set(hub, home, starter_set, f"{namespace}/{starter_set.name}", say))
+    try:
+        published = [_publish_encoder(hub, home, f"{namespace}/{encoder.NAME}", say)]
+        for starter_set in PUBLISHED:
+            published.append(_publish_set(hub, home, starter_set, f"{namespace}/{starter_set.name}", say))
+    except LabError:
+        raise
+    except Exception as error:
+        explain_lost_hub(error, hub)
+        raise
     return published
 
 
