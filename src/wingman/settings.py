@@ -6,6 +6,7 @@ default. `docs/settings.md` lists them all; a test compares that page with `Sett
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -37,6 +38,10 @@ class Settings:
         "", "Object store URL (file:, s3:, gs:, az:, memory:); empty: a folder in the home folder."
     )
     name: str = _setting("Wingman", "What this Hub calls itself on its pages.")
+    allowed_origins: str = _setting(
+        "*",
+        "Web sites whose scripts may ask this Hub, as `https://wiki.example`, separated by spaces; *: every one; none.",
+    )
     signup: bool = _setting(False, "Whether visitors may create accounts of their own.")
     max_regular_file_mb: int = _setting(10, "Largest file, in MB, that may enter git without LFS or Xet.")
     max_upload_gb: int = _setting(500, "Largest single file, in GB, that may be uploaded.")
@@ -121,6 +126,7 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
     return values
 
 
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -146,6 +152,11 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(f"port is {settings.port}; it must be between 0 and 65535.")
     if settings.public_url and not settings.public_url.startswith(("http://", "https://")):
         raise SettingsError(f"public_url is {settings.public_url!r}; it must start with http:// or https://.")
+    for origin in settings.allowed_origins.split():
+        if origin not in ("*", "none") and not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"allowed_origins has {origin!r}; a web site is named as https://wiki.example, without a path."
+            )
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"log_level is {settings.log_level!r}; use debug, info, warning or error.")
     home = settings.home.expanduser().absolute()

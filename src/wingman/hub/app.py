@@ -222,7 +222,7 @@ def create_app(hub: Hub) -> Starlette:
     app = Starlette(
         routes=_routes(),
         lifespan=lifespan,
-        middleware=[Middleware(EdgeMiddleware)],
+        middleware=[Middleware(EdgeMiddleware, allowed_origins=hub.settings.allowed_origins.split())],
         exception_handlers={404: _unknown_address, 405: _wrong_method, Exception: _crashed},
     )
     app.state.hub = hub

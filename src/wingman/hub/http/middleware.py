@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from starlette.responses import JSONResponse, Response
@@ -28,11 +29,15 @@ class EdgeMiddleware:
     """Gives routes the encoded path, every answer a request id, and every request a line in the log.
 
     Answers by itself what no route need see: malformed addresses, and browsers that ask whether a script of
-    another site may send a request. It may: without a token, which no browser adds, it is a stranger's.
+    another site may send a request. Usually it may: without a token, which no browser adds, it is a stranger's.
+
+    allowed_origins: the sites whose scripts may; "*" means every one. A Hub inside a network that outsiders cannot
+    reach names them, as a visitor's browser would carry what is public there to any page that asks.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, allowed_origins: Sequence[str] = ("*",)) -> None:
         self._app = app
+        self._origins = frozenset(origin.lower() for origin in allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,6 +49,7 @@ class EdgeMiddleware:
         scope["path"] = (
             scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
         )
+        sharing = self._sharing_headers(headers)
         started, status, sent = time.perf_counter(), 500, 0
 
         async def send_marked(message: Message) -> None:
@@ -53,8 +59,7 @@ class EdgeMiddleware:
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
-                    (b"access-control-allow-origin", b"*"),
-                    (b"access-control-expose-headers", EXPOSED_HEADERS.encode()),
+                    *sharing,
                     (b"x-content-type-options", b"nosniff"),
                     (b"referrer-policy", b"same-origin"),
                 ]
@@ -80,6 +85,16 @@ class EdgeMiddleware:
                 (time.perf_counter() - started) * 1000,
                 request_id,
             )
+
+    def _sharing_headers(self, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        """What tells the browser that the script which asks may read the answer."""
+        exposed = (b"access-control-expose-headers", EXPOSED_HEADERS.encode())
+        if "*" in self._origins:
+            return [(b"access-control-allow-origin", b"*"), exposed]
+        origin = headers.get(b"origin", b"")
+        allowed = origin.decode("latin-1").lower() in self._origins
+        varies = (b"vary", b"Origin")  # a cache must not give one site the answer for another
+        return [(b"access-control-allow-origin", origin), exposed, varies] if allowed else [varies]
 
 
 def _malformed(scope: Scope) -> str | None:
