@@ -239,6 +239,14 @@ class TestRepos:
                 assert [repo.name for repo in page] == ["linked"]
             assert page[0].facts.tags == ("a",)
 
+    def test_a_card_cannot_put_its_repository_into_another_class_of_size(self, store: SqlStore):
+        with store.write() as tx:
+            repo = add_repo(tx, "small")
+            boastful = RepoFacts(tags=("bytes:over 10 GB",), used_bytes=5)
+            tx.repos.set_head(repo.id, head=None, facts=boastful, updated_at=NOW)
+            everything = RepoFilter(kind=RepoKind.MODEL, visible_to=PUBLIC)
+            assert tx.repos.facets(everything, ["bytes:"], limit=5) == {"bytes:": {"bytes:under 10 MB": 1}}
+
     def test_a_taken_name_is_told_as_it_is_written(self, store: SqlStore):
         with store.write() as tx:
             add_repo(tx, "Repo")

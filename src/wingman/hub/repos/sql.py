@@ -19,6 +19,8 @@ from wingman.hub.repos.trending import DOWNLOAD_WEIGHT, growth
 _RARE = 500
 """A tag on fewer repositories than this is cheaper to start from than to check for."""
 
+_SIZE_PREFIX = "bytes:"
+
 _SORT_COLUMNS: dict[str, sa.Column] = {
     "trendingScore": repos.c.trending,
     "lastModified": repos.c.updated_at,
@@ -274,8 +276,9 @@ class SqlRepos:
         )
         kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()
         self._connection.execute(sa.delete(repo_tags).where(repo_tags.c.repo_id == repo_id))
-        # Of the size, lists know the class: an entry like a tag, which the repository itself does not show.
-        tags = (*facts.tags, *facts.links, f"bytes:{facts.size_class}")
+        # Of the size, lists know the class: an entry like a tag, which no card can give and no repository shows.
+        stated = (tag for tag in (*facts.tags, *facts.links) if not tag.startswith(_SIZE_PREFIX))
+        tags = (*stated, f"{_SIZE_PREFIX}{facts.size_class}")
         rows = [{"kind": kind, "tag": tag, "repo_id": repo_id} for tag in tags]
         insert_ignoring_known(self._connection, repo_tags, rows)
 
