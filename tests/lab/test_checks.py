@@ -103,7 +103,14 @@ def test_a_column_of_free_text_is_not_a_label():
 
 
 @pytest.mark.parametrize(
-    "names", [("text", "label"), ("review", "sentiment"), ("message", "category"), ("Sentence", "Class")]
+    "names",
+    [
+        ("text", "label"),
+        ("review", "sentiment"),
+        ("message", "category"),
+        ("Sentence", "Class"),
+        ("Avis", "Catégorie"),
+    ],
 )
 def test_columns_are_recognised_by_name_and_content(names):
     table = make_table(good_rows())

@@ -23,7 +23,8 @@ _TEXT = Role(
     "what is read",
     tuple(
         "text sentence review content message body tweet comment document_text question utterance title description "
-        "post email input sms".split()
+        "post email input sms complaint feedback narrative subject issue "
+        "texte texto testo tekst nachricht beschreibung bewertung kommentar avis commentaire comentario".split()
     ),
 )
 _LABEL = Role(
@@ -31,7 +32,8 @@ _LABEL = Role(
     "what is to be said of it",
     tuple(
         "label labels class sentiment category target topic intent tag polarity rating stars is_spam spam y answer "
-        "output".split()
+        "output verdict type department queue "
+        "kategorie klasse thema etikett catégorie categorie classe étiquette categoría categoria etiqueta".split()
     ),
 )
 _DOCUMENT = Role("document", "the document a row comes from", ("document",), required=False)
