@@ -26,13 +26,20 @@ def add_user(tx: SqlTransaction, name: str = "ann"):
     return tx.accounts.add_user(name=name, full_name=name.title(), email="", is_admin=False, created_at=NOW)
 
 
-def add_repo(tx: SqlTransaction, name: str = "repo", *, owner: str = "ann", private: bool = False) -> Repo:
+def add_repo(
+    tx: SqlTransaction,
+    name: str = "repo",
+    kind: RepoKind = RepoKind.MODEL,
+    *,
+    owner: str = "ann",
+    private: bool = False,
+) -> Repo:
     try:
         namespace = tx.accounts.namespace(owner)
     except AccountMissing:
         namespace = add_user(tx, owner)
     return tx.repos.add(
-        kind=RepoKind.MODEL, namespace_id=namespace.id, name=name, private=private, created_at=NOW
+        kind=kind, namespace_id=namespace.id, name=name, private=private, created_at=NOW
     )
 
 
@@ -246,6 +253,30 @@ class TestRepos:
             tx.repos.set_head(repo.id, head=None, facts=boastful, updated_at=NOW)
             everything = RepoFilter(kind=RepoKind.MODEL, visible_to=PUBLIC)
             assert tx.repos.facets(everything, ["bytes:"], limit=5) == {"bytes:": {"bytes:under 10 MB": 1}}
+
+    def test_models_wait_until_their_newest_head_is_counted(self, store: SqlStore):
+        def move(tx, repo, head: str | None) -> None:
+            tx.repos.set_head(repo.id, head=head, facts=facts(), updated_at=NOW)
+
+        def found(tx, *bounds: int | None) -> list[str]:
+            wanted = RepoFilter(kind=RepoKind.MODEL, visible_to=PUBLIC, parameters=bounds)
+            return [repo.name for repo in tx.repos.page(wanted)]
+
+        with store.write() as tx:
+            model, bare = add_repo(tx, "model"), add_repo(tx, "bare")
+            data = add_repo(tx, "data", RepoKind.DATASET)
+            for repo in (model, bare, data):
+                move(tx, repo, "1" * 40)
+            assert {repo.id for repo in tx.repos.uncounted(limit=9)} == {model.id, bare.id}
+            tx.repos.set_parameters(bare.id, head="1" * 40, parameters=None)
+            move(tx, model, "2" * 40)
+            tx.repos.set_parameters(model.id, head="1" * 40, parameters=5)  # too late
+            assert [repo.id for repo in tx.repos.uncounted(limit=9)] == [model.id]
+            assert found(tx, None, None) == []
+            tx.repos.set_parameters(model.id, head="2" * 40, parameters=3 * 10**12)
+            assert list(tx.repos.uncounted(limit=9)) == []
+            assert found(tx, 3 * 10**12, None) == found(tx, None, 3 * 10**12) == ["model"]
+            assert found(tx, 3 * 10**12 + 1, None) == found(tx, 1, 10**12) == []
 
     def test_a_taken_name_is_told_as_it_is_written(self, store: SqlStore):
         with store.write() as tx:

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 import wingman.hub.storage  # noqa: F401 - registers every table
 from wingman.hub.accounts.sql import namespaces
 from wingman.hub.database import metadata, now, open_engine
 from wingman.hub.repos.tables import repo_tags, repos
-from wingman.hub.schema import SchemaTooNew, bring_up_to_date, current_revision, newest_revision
+from wingman.hub.schema import MIGRATIONS, SchemaTooNew, bring_up_to_date, current_revision, newest_revision
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -47,24 +49,43 @@ def test_starting_again_changes_nothing(engine: sa.Engine):
     assert sa.inspect(engine).get_table_names() == before
 
 
-def test_repositories_from_before_the_size_classes_are_found_by_size(engine: sa.Engine):
-    bring_up_to_date(engine)
-    with engine.begin() as connection:
+def make_older(engine: sa.Engine, revision: str, repositories: list[dict[str, object]]) -> None:
+    """The database as an earlier version left it, with these repositories in it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
         namespace = sa.insert(namespaces).values(
             name="me", key="me", full_name="Me", is_organization=False, created_at=now()
         )
         namespace_id = connection.execute(namespace).inserted_primary_key[0]
-        values = {"kind": "model", "namespace_id": namespace_id, "pool_id": 1, "private": False, "card": {}, "tags": []}
-        values |= {"created_at": now(), "updated_at": now()}
-        for name, size in (("small", 9_999_999), ("large", 10**10)):
-            connection.execute(sa.insert(repos).values(**values, name=name, key=f"me/{name}", used_bytes=size))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        values = {"namespace_id": namespace_id, "pool_id": 1, "private": False, "card": {}, "tags": []}
+        values |= {"kind": "model", "created_at": now(), "updated_at": now()}
+        for number, given in enumerate(repositories):
+            row = {**values, "name": f"r{number}", "key": f"me/r{number}", **given}
+            connection.execute(sa.insert(repos).values(**row))
+
+
+def test_repositories_from_before_the_size_classes_are_found_by_size(engine: sa.Engine):
+    make_older(engine, "0001", [{"used_bytes": 9_999_999}, {"used_bytes": 10**10}])
 
     bring_up_to_date(engine)
 
     with engine.connect() as connection:
         found = connection.execute(sa.select(repo_tags.c.tag).order_by(repo_tags.c.repo_id)).scalars().all()
     assert found == ["bytes:under 10 MB", "bytes:over 10 GB"]
+
+
+def test_models_from_before_the_counting_of_parameters_wait_for_it(engine: sa.Engine):
+    head = "1" * 40
+    make_older(engine, "0002", [{"head": head}, {"head": None}, {"kind": "dataset", "head": head}])
+
+    bring_up_to_date(engine)
+
+    with engine.connect() as connection:
+        waiting = sa.select(repos.c.name).where(repos.c.uncounted_head.is_not(None))
+        assert connection.execute(waiting).scalars().all() == ["r0"]
 
 
 def test_a_database_of_a_later_version_is_left_alone(engine: sa.Engine):

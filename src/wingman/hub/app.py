@@ -60,6 +60,8 @@ from wingman.hub.storage import SqlStore
 from wingman.hub.viewer.service import ViewerService
 from wingman.hub.web import routes as web_routes
 from wingman.hub.web.page import crash_page, missing_page, wants_page
+from wingman.hub.weights.counter import ParameterCounter
+from wingman.hub.weights.service import WeightsService
 from wingman.hub.xet import routes as xet_routes
 from wingman.hub.xet.contents import ChunkedContents
 from wingman.hub.xet.ingest import Ingestor
@@ -100,6 +102,8 @@ class Hub:
     lfs: LfsService
     git_wire: GitWire
     ingestor: Ingestor
+    weights: WeightsService
+    parameter_counter: ParameterCounter
 
     def stream_large_file(self, file: LargeFile, start: int, end: int) -> Iterator[bytes]:
         return self.large_files.stream(file, start, end)
@@ -114,6 +118,7 @@ class Hub:
         self.intake.close()
         self.git_wire.close()
         self.ingestor.close()
+        self.parameter_counter.close()
         self.downloads.close()
         self.store.close()
 
@@ -149,6 +154,7 @@ def open_hub(settings: Settings) -> Hub:
     flights = FlightService(store, blobs, on_change=flight_watch.announce)
     commits = CommitService(store, max_regular_bytes=settings.max_regular_file_mb * 1_000_000)
     contents, large_files = ContentService(store), LargeFileReader(blobs, chunked)
+    weights = WeightsService(contents, large_files)
     return Hub(
         settings=settings,
         store=store,
@@ -203,6 +209,8 @@ def open_hub(settings: Settings) -> Hub:
             max_regular_bytes=settings.max_regular_file_mb * 1_000_000,
         ),
         ingestor=Ingestor(store, blobs, min_free_bytes=min_free_bytes, housekeeping=lfs.drop_abandoned_parts),
+        weights=weights,
+        parameter_counter=ParameterCounter(store, weights),
     )
 
 
@@ -212,6 +220,7 @@ def create_app(hub: Hub) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         hub.ingestor.start()
+        hub.parameter_counter.start()
         hub.flight_worker.start()
         yield
         hub.flight_watch.close()

@@ -69,6 +69,45 @@ def test_a_list_tells_what_the_files_say_to_whoever_asks(client):
     assert "config" not in client.get("/api/models?search=bert").json()[0]
 
 
+def weights(*shape: int, dtype: str = "F32") -> bytes:
+    header = json.dumps({"w": {"dtype": dtype, "shape": list(shape), "data_offsets": [0, 0]}}).encode()
+    return struct.pack("<Q", len(header)) + header
+
+
+def test_models_are_found_by_their_parameters(client, hub):
+    for name, shape in (("small", (3, 100)), ("large", (2000, 1000))):
+        create(client, name)
+        upload_large(client, f"alice/{name}", "model.safetensors", weights(*shape))
+    shards = {"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}
+    create(client, "sharded", model__safetensors__index__json=json.dumps(shards))
+    upload_large(client, "alice/sharded", "model-1-of-2.safetensors", weights(7, dtype="BF16"))
+    create(client, "says-nothing", README__md="# Hello")
+    hub.parameter_counter.count_pending()
+
+    # One of two shards is no model: it is not counted, and its info does not say a number that is wrong.
+    assert ids(client, "/api/models?num_parameters=min:0") == {"small", "large"}
+    assert "safetensors" not in client.get("/api/models/alice/sharded").json()
+    upload_large(client, "alice/sharded", "model-2-of-2.safetensors", weights(5))
+    hub.parameter_counter.count_pending()
+
+    assert ids(client, "/api/models?num_parameters=max:300") == {"small", "sharded"}
+    assert ids(client, "/api/models?num_parameters=min:0.3K,max:2M") == {"small", "large"}
+    assert ids(client, "/api/models?num_parameters=min:1m&search=large") == {"large"}
+    assert ids(client, "/api/models?num_parameters=max:11") == set()
+    told = client.get("/api/models/alice/sharded?expand=safetensors").json()["safetensors"]
+    assert told == {"parameters": {"BF16": 7, "F32": 5}, "total": 12}
+
+
+def test_weights_that_are_none_are_not_counted(client, hub):
+    create(client, "odd", model__safetensors__index__json="[1]")
+    create(client, "lost", model__safetensors__index__json='{"weight_map": {"a": "../elsewhere.safetensors"}}')
+    create(client, "text", model__safetensors="not at all")
+    assert hub.parameter_counter.count_pending() == 3
+
+    assert hub.parameter_counter.count_pending() == 0
+    assert ids(client, "/api/models?num_parameters=min:0") == set()
+
+
 def test_spaces_are_found_by_what_they_use(client):
     create(client, "both", "space", README__md="---\nmodels: [a/m]\ndatasets: [a/d, a/e]\n---\n")
     create(client, "one", "space", README__md="---\nmodels: a/m\n---\n")
@@ -111,12 +150,14 @@ def test_no_provider_serves_what_lies_here(client):
     assert ids(client, "/api/models") == {"m"}
 
 
-@pytest.mark.parametrize("query", ["num_parameters=min:1B", "apps=vllm"])
+@pytest.mark.parametrize(
+    "query", ["models?apps=vllm", "models?num_parameters=6B", "datasets?num_parameters=min:1B"]
+)
 def test_a_filter_that_is_not_known_is_refused_not_passed_over(client, query):
-    answer = client.get(f"/api/models?{query}")
+    answer = client.get(f"/api/{query}")
 
     assert answer.status_code == 400
-    assert query.partition("=")[0] in answer.headers["X-Error-Message"]
+    assert query.partition("?")[2].partition("=")[0] in answer.headers["X-Error-Message"]
 
 
 def test_an_existing_repository_is_named_as_it_is_written(client):

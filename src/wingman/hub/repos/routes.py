@@ -1,6 +1,8 @@
 """The life of repositories over HTTP: create, delete, move, settings, info, lists."""
 
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -9,7 +11,6 @@ from starlette.routing import Route
 from wingman.hub.access.model import Permission, require_user, visibility
 from wingman.hub.contents.model import Entry
 from wingman.hub.errors import Invalid
-from wingman.hub.files.model import LargeFile
 from wingman.hub.git.revisions import EntryMissing
 from wingman.hub.http.dates import iso
 from wingman.hub.http.fields import optional, text
@@ -18,7 +19,6 @@ from wingman.hub.http.repos import API_REPO, repo_in
 from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.json_text import load_json
 from wingman.hub.repos.model import Repo, RepoId, RepoKind
-from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.repos.store import RepoFilter, sort_value
 from wingman.hub.repos.tag_types import tag_type
 from wingman.hub.repos.wire import (
@@ -211,15 +211,7 @@ def _config(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any]:
 
 
 def _safetensors(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any] | None:
-    try:
-        file = request.hub.contents.open(repo, sha, "model.safetensors")
-    except EntryMissing:
-        return None
-    if file.large is None:
-        return None
-    large: LargeFile = file.large
-    header = parse_header(lambda start, end: request.hub.read_large_file(large, start, end))
-    counts = count_parameters(header) if header else {}
+    counts = request.hub.weights.count(repo, sha)
     return {"parameters": counts, "total": sum(counts.values())} if counts else None
 
 
@@ -228,7 +220,7 @@ def list_repos(request: HubRequest) -> Response:
     query = request.query_params
     expand = request.many("expand")
     check_expand(kind, expand)
-    _require_known_filters(request)
+    _require_known_filters(request, kind)
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
     wanted = RepoFilter(
         kind=kind,
@@ -237,6 +229,7 @@ def list_repos(request: HubRequest) -> Response:
         namespace=query.get("author"),
         tags=_tags(request),
         gated=request.flag("gated") if "gated" in query else None,
+        parameters=_parameters(request),
         is_linked=request.flag("linked"),
         sort=query.get("sort") or "trendingScore",
         ascending=query.get("direction") == "1",
@@ -282,15 +275,35 @@ def _looked_up(request: HubRequest, repo: Repo, fields: Sequence[str]) -> dict[s
 
 _NOT_KNOWN_HERE = {
     "apps": "which local apps can run a model; filter by tags, such as gguf or safetensors, instead",
-    "num_parameters": "how many parameters a model has without opening it; ask with expand=safetensors instead",
 }
 
 
-def _require_known_filters(request: HubRequest) -> None:
+_PARAMETERS = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)", re.IGNORECASE)
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def _require_known_filters(request: HubRequest, kind: RepoKind) -> None:
     """Raises `Invalid`: a filter that is passed over would be answered with what was not asked for."""
+    if kind is not RepoKind.MODEL and request.many("num_parameters"):
+        raise Invalid("num_parameters narrows lists of models only.")
     for name, what in _NOT_KNOWN_HERE.items():
         if request.many(name):
             raise Invalid(f"This Hub cannot filter by {name!r}: it does not know {what}.")
+
+
+def _parameters(request: HubRequest) -> tuple[int | None, int | None] | None:
+    """`num_parameters=min:6B,max:128B` as numbers."""
+    given = ",".join(request.many("num_parameters"))
+    if not given:
+        return None
+    bounds: dict[str, int] = {}
+    for part in given.split(","):
+        match = _PARAMETERS.fullmatch(part.strip())
+        if match is None:
+            raise Invalid(f"num_parameters is {given!r}; it must be like min:6B,max:128B, with K, M, B or T.")
+        number = min(Decimal(match[2]) * _UNITS[match[3].upper()], Decimal(2**63 - 1))
+        bounds[match[1].lower()] = int(number)
+    return bounds.get("min"), bounds.get("max")
 
 
 def _tags(request: HubRequest) -> tuple[str, ...]:

@@ -230,6 +230,11 @@ class SqlRepos:
         conditions += [contains_word(self._connection, word, in_card=True) for word in wanted.text]
         if wanted.gated is not None:
             conditions.append(repos.c.gated != "" if wanted.gated else repos.c.gated == "")
+        if wanted.parameters is not None:
+            low, high = wanted.parameters
+            conditions.append(repos.c.parameters >= (low or 0))
+            if high is not None:
+                conditions.append(repos.c.parameters <= high)
         if wanted.is_linked:
             uses = sa.or_(*(repo_tags.c.tag.startswith(prefix) for prefix in ("model:", "dataset:")))
             conditions.append(sa.exists().where(repo_tags.c.repo_id == repos.c.id, uses))
@@ -262,9 +267,11 @@ class SqlRepos:
         return self._connection.execute(query).scalar_one()
 
     def set_head(self, repo_id: RepoId, *, head: str | None, facts: RepoFacts, updated_at: datetime) -> None:
+        kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()
         self._update(
             repo_id,
             head=head,
+            uncounted_head=head if kind == RepoKind.MODEL.value else None,
             card=dict(facts.card),
             tags=list(facts.tags),
             pipeline_tag=facts.pipeline_tag,
@@ -274,13 +281,22 @@ class SqlRepos:
             about=facts.about,
             updated_at=updated_at,
         )
-        kind = self._connection.execute(sa.select(repos.c.kind).where(repos.c.id == repo_id)).scalar_one()
         self._connection.execute(sa.delete(repo_tags).where(repo_tags.c.repo_id == repo_id))
         # Of the size, lists know the class: an entry like a tag, which no card can give and no repository shows.
         stated = (tag for tag in (*facts.tags, *facts.links) if not tag.startswith(_SIZE_PREFIX))
         tags = (*stated, f"{_SIZE_PREFIX}{facts.size_class}")
         rows = [{"kind": kind, "tag": tag, "repo_id": repo_id} for tag in tags]
         insert_ignoring_known(self._connection, repo_tags, rows)
+
+    def uncounted(self, *, limit: int) -> Sequence[Repo]:
+        query = SELECT_REPOS.where(repos.c.uncounted_head.is_not(None)).order_by(repos.c.id).limit(limit)
+        return [to_repo(row) for row in self._connection.execute(query)]
+
+    def set_parameters(self, repo_id: RepoId, *, head: str, parameters: int | None) -> None:
+        counted = (repos.c.id == repo_id) & (repos.c.uncounted_head == head)
+        self._connection.execute(
+            sa.update(repos).where(counted).values(parameters=parameters, uncounted_head=None)
+        )
 
     def set_updated(self, repo_id: RepoId, updated_at: datetime) -> None:
         self._update(repo_id, updated_at=updated_at)

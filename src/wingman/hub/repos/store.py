@@ -23,6 +23,8 @@ class RepoFilter:
     namespace: str | None = None
     tags: tuple[str, ...] = ()
     gated: bool | None = None
+    parameters: tuple[int | None, int | None] | None = None
+    """At least and at most so many; only models that have been counted."""
     is_linked: bool = False
     """Only Spaces that name a model or a dataset."""
     sort: str = "trendingScore"
@@ -93,6 +95,12 @@ class Repos(Protocol):
 
     def set_head(self, repo_id: RepoId, *, head: str | None, facts: RepoFacts, updated_at: datetime) -> None:
         """`main` moved: keep what its new head says, and index its tags and links."""
+
+    def uncounted(self, *, limit: int) -> Sequence[Repo]:
+        """Models whose head has not been counted yet."""
+
+    def set_parameters(self, repo_id: RepoId, *, head: str, parameters: int | None) -> None:
+        """The model at `head` has so many. If `main` has moved on meanwhile, it keeps waiting."""
 
     def set_updated(self, repo_id: RepoId, updated_at: datetime) -> None: ...
 

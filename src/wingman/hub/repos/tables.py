@@ -31,6 +31,9 @@ repos = sa.Table(
     sa.Column("sdk", sa.String),
     sa.Column("used_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("about", sa.Text, nullable=False, server_default=""),
+    # Of a model's head: counted some time after `main` has moved; until then the head waits in `uncounted_head`.
+    sa.Column("parameters", sa.BigInteger),
+    sa.Column("uncounted_head", sa.String(40)),
     sa.UniqueConstraint("kind", "key"),
     sa.Index("ix_repos_trending", "kind", "trending", "id"),
     sa.Index("ix_repos_updated", "kind", "updated_at", "id"),
@@ -38,8 +41,15 @@ repos = sa.Table(
     sa.Index("ix_repos_downloads", "kind", "downloads", "id"),
     sa.Index("ix_repos_likes", "kind", "likes", "id"),
     sa.Index("ix_repos_namespace", "namespace_id", "kind"),
+    sa.Index("ix_repos_parameters", "kind", "parameters"),
     # An id names the pool of git objects: one that was used must never come back for another repository.
     sqlite_autoincrement=True,
+)
+sa.Index(
+    "ix_repos_uncounted",
+    repos.c.id,
+    sqlite_where=repos.c.uncounted_head.is_not(None),
+    postgresql_where=repos.c.uncounted_head.is_not(None),
 )
 repo_aliases = sa.Table(
     "repo_aliases",

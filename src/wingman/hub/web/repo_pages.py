@@ -16,7 +16,6 @@ from wingman.hub.git.revisions import EntryMissing, RevisionMissing
 from wingman.hub.git.store import Ref
 from wingman.hub.repos.card import InvalidCard, parse_front_matter
 from wingman.hub.repos.model import Repo, RepoGated, RepoKind
-from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.repos.store import RepoFilter
 from wingman.hub.web.charts import scale_over
 from wingman.hub.web.counted import Counted
@@ -145,26 +144,19 @@ def card_of(request: PageRequest, repo: Repo) -> RenderedCard | None:
 def parameters_of(request: PageRequest, repo: Repo) -> Mapping[str, int]:
     """How many parameters of each type a model's weights have; {} where no safetensors file says so.
 
-    The header of a large file may lie far away: it is read once, and a page waits for it only so long.
+    The headers of large files may lie far away: they are read once, and a page waits for them only so long.
     """
-    if repo.head is None or repo.kind is not RepoKind.MODEL:
-        return {}
-    try:
-        file = request.hub.contents.open(repo, repo.head, "model.safetensors")
-    except (EntryMissing, RevisionMissing):
-        return {}
-    large, hub = file.large, request.hub
-    if large is None:
+    head, hub = repo.head, request.hub
+    if head is None or repo.kind is not RepoKind.MODEL:
         return {}
 
     def count() -> Mapping[str, int]:
         try:
-            header = parse_header(lambda start, end: hub.read_large_file(large, start, end))
+            return hub.weights.count(repo, head)
         except HubError:  # weights that cannot be read do not keep their card from being read
             return {}
-        return count_parameters(header or {})
 
-    return _parameters.get((id(hub), large.sha256), count, patience_s=HEADER_PATIENCE_S) or {}
+    return _parameters.get((id(hub), repo.id, head), count, patience_s=HEADER_PATIENCE_S) or {}
 
 
 def made_from(request: PageRequest, repo: Repo) -> list[Repo]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from wingman.hub.contents.model import OpenedFile
 from wingman.hub.json_text import load_json
-from wingman.hub.repos.safetensors import count_parameters, parse_header
 from wingman.hub.web.highlighting import highlight_file
 from wingman.hub.web.markdown import Place, RenderedCard, render_markdown
+from wingman.hub.weights.safetensors import count_parameters, parse_header
 
 MAX_TEXT_BYTES = 512 << 10
 """So much of a text is shown; the rest is one click away."""
