@@ -47,6 +47,10 @@ said.plain = sha256(await read("folder/weights.bin", { xet: false }));
 said.xet = sha256(await read("folder/weights.bin", { xet: true }));
 const info = await fileDownloadInfo({ ...access, path: "folder/weights.bin" });
 said.size = info.size;
+said.in_chunks = info.xet !== undefined;
+const cut = await downloadFile({ ...access, path: "folder/weights.bin", xet: true });
+const [from, to] = [1_000_001, 7_654_321];
+said.slice = sha256(Buffer.from(await cut.slice(from, to).arrayBuffer())) === sha256(large.subarray(from, to));
 said.exists = [await fileExists({ ...access, path: "README.md" }), await fileExists({ ...access, path: "none" })];
 said.tags = (await modelInfo({ name: repo, accessToken: token, hubUrl: hub, additionalFields: ["tags"] })).tags;
 said.listed = (await all(listModels({ search: { owner: said.user }, accessToken: token, hubUrl: hub })))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+import time
 
 import pytest
 from starlette.testclient import TestClient
@@ -206,3 +207,16 @@ def test_an_unknown_address_below_a_repository_does_not_call_it_missing(client):
     assert answer.status_code == 404
     assert "X-Error-Code" not in answer.headers
     assert answer.headers["X-Error-Message"] == "There is nothing at /api/models/alice/m/no-such-thing."
+
+
+def test_a_running_hub_counts_parameters_by_itself(hub):
+    seed(hub.store, {"users": [{"name": "alice", "tokens": [{"token": "alice-writes"}]}]})
+    with TestClient(create_app(hub), headers=ALICE) as client:
+        create(client, "small")
+        upload_large(client, "alice/small", "model.safetensors", weights(3, 100))
+        patience = time.monotonic() + 60
+        while not (found := ids(client, "/api/models?num_parameters=min:300,max:300")):
+            assert time.monotonic() < patience
+            time.sleep(0.1)
+
+    assert found == {"small"}

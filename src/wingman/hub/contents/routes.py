@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from wingman.hub.contents.model import Entry, OpenedFile
 from wingman.hub.errors import Invalid, TooLarge
+from wingman.hub.files.model import LargeFile
 from wingman.hub.git.store import Ref
 from wingman.hub.http.conditions import continues, is_unchanged
 from wingman.hub.http.dates import iso
@@ -19,6 +20,7 @@ from wingman.hub.http.requests import HubRequest, route
 from wingman.hub.repos.model import Repo
 
 MAX_PATHS = 1000
+_XET_FILE_INFO = "application/vnd.xet-fileinfo+json"
 _PLAIN_PAGE, _EXPANDED_PAGE = 1000, 50
 
 
@@ -171,7 +173,7 @@ def file_response(request: HubRequest, repo: Repo, file: OpenedFile) -> Response
         "Content-Type": _content_type(file.path),
         # What others uploaded must never run with the rights of these pages.
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
-        "Vary": "Authorization, Cookie",
+        "Vary": "Authorization, Cookie, Accept",
     }
     if not request.query_params.get("noContentDisposition"):
         name = file.path.rpartition("/")[2]
@@ -183,6 +185,8 @@ def file_response(request: HubRequest, repo: Repo, file: OpenedFile) -> Response
         headers |= {"X-Linked-ETag": f'"{file.large.sha256}"', "X-Linked-Size": str(file.size)}
         if file.large.xet_hash:
             headers |= _xet_headers(request, repo, file, file.large.xet_hash)
+            if request.method == "GET" and _XET_FILE_INFO in request.headers.get("accept", ""):
+                return _xet_file_info(request, repo, file.large, headers)
     if is_unchanged(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     wanted = request.headers.get("range")
@@ -210,6 +214,17 @@ def _xet_headers(request: HubRequest, repo: Repo, file: OpenedFile, xet_hash: st
         "X-Xet-Hash": xet_hash,
         "Link": f'<{api}/xet-read-token/{file.commit}>; rel="xet-auth"',
     }
+
+
+def _xet_file_info(request: HubRequest, repo: Repo, file: LargeFile, headers: dict[str, str]) -> Response:
+    """Where the chunks are, for those who ask for that and not for the bytes: `@huggingface/hub` does."""
+    assert file.xet_hash is not None
+    place = request.hub.xet.place_of(request.caller, repo)
+    chunks = f"{request.base}{place}/v1/reconstructions/{file.xet_hash}"
+    links = f'{headers["Link"]}, <{chunks}>; rel="xet-reconstruction-info"'
+    headers.pop("Content-Disposition", None)
+    body = {"hash": file.xet_hash, "size": file.size, "reconstructionUrl": chunks}
+    return JSONResponse(body, headers={**headers, "Content-Type": _XET_FILE_INFO, "Link": links})
 
 
 _TEXT_TYPES = {

@@ -27,7 +27,7 @@ from wingman.hub.xet.hashes import from_text
 from wingman.hub.xet.model import Grant
 from wingman.hub.xet.reconstruction import Reconstruction
 from wingman.hub.xet.registration import Interrupted, Progress
-from wingman.hub.xet.service import Connection, Link
+from wingman.hub.xet.service import Connection, Link, path_of
 from wingman.hub.xet.shards import MAX_SHARD_BYTES
 from wingman.hub.xet.xorbs import MAX_XORB_BYTES
 
@@ -65,7 +65,7 @@ def permission_to_upload(revision: str | None, *, create_pr: bool = False) -> Pe
 
 def connection_headers(base: str, connection: Connection) -> dict[str, str]:
     return {
-        "X-Xet-Cas-Url": f"{base}/xet/{connection.epoch}/{connection.tenant}",
+        "X-Xet-Cas-Url": f"{base}{path_of(connection.epoch, connection.tenant)}",
         "X-Xet-Access-Token": connection.token,
         "X-Xet-Token-Expiration": str(connection.expires_at),
     }

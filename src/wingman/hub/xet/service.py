@@ -85,6 +85,11 @@ class XetService:
         with self._store.read() as tx:
             return Connection(tx.chunks.epoch(), tenant, token, expires_at)
 
+    def place_of(self, caller: Caller, repo: Repo) -> str:
+        """The path of the CAS through which this caller reads the repository."""
+        with self._store.read() as tx:
+            return path_of(tx.chunks.epoch(), tenant_of(caller, repo))
+
     def grant_for(self, token: str | None, tenant: int, *, write: bool) -> Grant:
         """What the holder of `token` may do below a tenant's address. Raises `Unauthorized`, `Forbidden`."""
         if not token:
@@ -210,6 +215,11 @@ class XorbUpload:
 
     def abort(self) -> None:
         self._receiver.abort()
+
+
+def path_of(epoch: int, tenant: NamespaceId) -> str:
+    """A new epoch is a new address, so that clients forget which chunks they knew to be here."""
+    return f"/xet/{epoch}/{tenant}"
 
 
 def tenant_of(caller: Caller, repo: Repo) -> NamespaceId:
