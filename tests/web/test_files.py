@@ -84,6 +84,41 @@ def test_a_folder_of_ten_thousand_files_comes_in_pages(hub, alice, as_alice, mak
     assert f"/many/{ENTRIES_A_PAGE:05d}.txt" in second.text
 
 
+def test_a_file_has_a_history_of_its_own_and_other_branches(hub, alice, as_alice, make_repo):
+    repo = make_repo("thing", {"dir/a b.txt": b"1"})
+    put(hub, alice, repo, {"other.txt": b"1"}, summary="Touch another file")
+    changed = put(hub, alice, repo, {"dir/a b.txt": b"2"}, summary="Say two")
+    hub.commits.create_branch(alice, repo, "feature/x", starting_point="main")
+    put(hub, alice, repo, {"README.md": b"# Hi"}, summary="Add a card")
+
+    file = as_alice.get(f"{REPO}/blob/main/dir/a%20b.txt").text
+    history = as_alice.get(f"{REPO}/commits/main/dir/a%20b.txt")
+    of_folder = as_alice.get(f"{REPO}/commits/main/dir").text
+
+    assert f'href="{REPO}/commits/main/dir/a%20b.txt"' in file
+    assert f'href="{REPO}/blob/feature%2Fx/dir/a%20b.txt"' in file
+    for page in (history.text, of_folder):
+        assert "Say two" in page
+        assert "Touch another file" not in page
+        assert "Add a card" not in page
+    assert f'href="{REPO}/blob/{changed}/dir/a%20b.txt"' in history.text
+    assert "No commit changed this path" in as_alice.get(f"{REPO}/commits/main/nothing").text
+
+
+def test_the_history_of_a_path_leaves_out_merges_that_took_a_side(hub, alice, make_repo):
+    repo = make_repo("thing", {"a.txt": b"1"})
+    wanted = CommitRequest(summary="On the side", operations=(AddFile("a.txt", b"2"),))
+    offer, offered = hub.pull_requests.open_with(alice, repo, "main", wanted)
+    put(hub, alice, repo, {"b.txt": b"1"}, summary="On main")
+    merge = hub.pull_requests.merge(alice, repo, offer.num)
+
+    everything = [entry.oid for entry in hub.contents.history(repo, "main")[0]]
+    of_path = [entry.oid for entry in hub.contents.history(repo, "main", "a.txt")[0]]
+
+    assert everything[0] == merge
+    assert [oid == offered.oid for oid in of_path] == [True, False]  # and the first commit, which made it
+
+
 def test_a_revision_may_be_a_branch_a_tag_or_a_commit(hub, alice, as_alice, make_repo):
     repo = make_repo("thing", {"a.txt": b"old"})
     hub.commits.create_tag(alice, repo, "v1", revision="main", message=None)

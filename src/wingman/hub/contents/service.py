@@ -1,6 +1,6 @@
 """Reading a repository at a revision: trees, single paths, files, history, refs."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from wingman.hub.contents.comparing import diff_commits
@@ -9,7 +9,7 @@ from wingman.hub.files.model import LargeFile
 from wingman.hub.git.attributes import Attributes, parse_attributes
 from wingman.hub.git.history import ancestors, merge_base
 from wingman.hub.git.ignoring import IgnoreRules
-from wingman.hub.git.objects import EMPTY_TREE
+from wingman.hub.git.objects import EMPTY_TREE, Commit
 from wingman.hub.git.revisions import (
     MAIN,
     EntryMissing,
@@ -24,8 +24,9 @@ from wingman.hub.git.trees import PathEntry, find_entries, find_entry, list_dire
 from wingman.hub.repos.model import Repo
 from wingman.hub.store import Store, Transaction
 
-MAX_HISTORY_FOR_LAST_COMMITS = 2000
-"""How far back a listing looks for the commit that last touched an entry; older entries show the oldest looked at."""
+MAX_HISTORY_LOOKED_AT = 2000
+"""How many commits are looked at for the one that last touched an entry (older entries show the oldest of these), and
+for those that changed a path."""
 
 
 class ContentService:
@@ -145,12 +146,18 @@ class ContentService:
         return places
 
     def history(
-        self, repo: Repo, revision: str, *, skip: int = 0, limit: int = 50
+        self, repo: Repo, revision: str, path: str = "", *, skip: int = 0, limit: int = 50
     ) -> tuple[list[HistoryEntry], bool]:
-        """Commits newest first, and whether there are more. Raises `RevisionMissing`."""
+        """Commits newest first, and whether there are more. Raises `RevisionMissing`.
+
+        path: only those that changed what lies there, among the newest `MAX_HISTORY_LOOKED_AT`.
+        """
         with self._store.read() as tx:
             head = resolve_revision(tx.git, repo, revision)
-            page = list(islice(ancestors(tx.git, repo.pool_id, head), skip, skip + limit + 1))
+            walked = ancestors(tx.git, repo.pool_id, head)
+            if path:
+                walked = _changing(tx, repo, path, islice(walked, MAX_HISTORY_LOOKED_AT))
+            page = list(islice(walked, skip, skip + limit + 1))
         entries = [
             HistoryEntry(oid, commit.title, commit.body, commit.author.name, commit.committed_at)
             for oid, commit in page[:limit]
@@ -222,6 +229,26 @@ def _root(tx: Transaction, repo: Repo, revision: str) -> tuple[str, str]:
     return commit, load_commit(tx.git, repo.pool_id, commit).tree
 
 
+def _changing(
+    tx: Transaction, repo: Repo, path: str, commits: Iterable[tuple[str, Commit]]
+) -> Iterator[tuple[str, Commit]]:
+    """Those of the commits that differ at `path` from each of their parents; so merges stay out that took a side."""
+    load = tree_loader(tx.git, repo.pool_id)
+    known: dict[str, str | None] = {}
+
+    def lies_there(tree: str) -> str | None:
+        if tree not in known:
+            entry = find_entry(load, tree, path) if tree != EMPTY_TREE else None
+            known[tree] = entry.oid if entry else None
+        return known[tree]
+
+    for oid, commit in commits:
+        here = lies_there(commit.tree)
+        parents = [load_commit(tx.git, repo.pool_id, parent).tree for parent in commit.parents]
+        if all(lies_there(tree) != here for tree in parents or [EMPTY_TREE]):
+            yield oid, commit
+
+
 def _described(tx: Transaction, repo: Repo, entries: Iterable[PathEntry]) -> list[Entry]:
     entries = list(entries)
     facts = tx.git.blob_facts(repo.pool_id, (entry.oid for entry in entries if not entry.is_directory))
@@ -250,7 +277,7 @@ def _with_last_commits(tx: Transaction, repo: Repo, head: str, entries: Sequence
     load = tree_loader(tx.git, repo.pool_id)
     waiting = {entry.path: entry.oid for entry in entries}
     found: dict[str, LastCommit] = {}
-    steps = islice(ancestors(tx.git, repo.pool_id, head), MAX_HISTORY_FOR_LAST_COMMITS)
+    steps = islice(ancestors(tx.git, repo.pool_id, head), MAX_HISTORY_LOOKED_AT)
     newer: LastCommit | None = None
     newer_tree = ""
     for oid, commit in steps:

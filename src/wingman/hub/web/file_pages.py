@@ -113,6 +113,7 @@ def blob(request: PageRequest) -> Response:
         repo=repo,
         revision=revision,
         path=path,
+        refs=_ref_names(request, repo),
         file=file,
         entry=found[0] if found else None,
         view=view,
@@ -148,16 +149,16 @@ def reader(request: PageRequest, file: OpenedFile) -> Read:
 
 def commits(request: PageRequest) -> Response:
     shown = readable_repo_page(request)
-    revision = _revision(request)
+    revision, path = _revision(request), _path(request)
     number = request.number("p", 0, high=1_000_000)
     if shown.repo.head is None and revision == "main":
         entries: list[HistoryEntry] = []
         more = False
     else:
         entries, more = request.hub.contents.history(
-            shown.repo, revision, skip=number * COMMITS_A_PAGE, limit=COMMITS_A_PAGE
+            shown.repo, revision, path, skip=number * COMMITS_A_PAGE, limit=COMMITS_A_PAGE
         )
-    here = f"{shown.address}/commits/{segment_quote(revision)}"
+    here = f"{shown.address}/commits/{segment_quote(revision)}/{path_quote(path)}".rstrip("/")
     return show(
         request,
         "history.html",
@@ -165,6 +166,8 @@ def commits(request: PageRequest) -> Response:
         shown=shown,
         repo=shown.repo,
         revision=revision,
+        path=path,
+        refs=_ref_names(request, shown.repo) if path else [],
         entries=entries,
         newer=f"{here}?p={number - 1}" if number else "",
         older=f"{here}?p={number + 1}" if more else "",
@@ -190,6 +193,7 @@ routes: list[Route] = [
     *both("/tree/{revision}", tree),
     *both("/tree", tree),
     *both("/blob/{revision}/{path:path}", blob),
+    *both("/commits/{revision}/{path:path}", commits),
     *both("/commits/{revision}", commits),
     *both("/commit/{commit}", commit),
 ]
