@@ -138,3 +138,17 @@ def test_a_weak_slice_is_found_and_a_small_one_is_not_judged():
 def test_wilson_stays_inside_zero_and_one():
     assert wilson(0, 5)[0] == 0.0
     assert wilson(5, 5)[1] == pytest.approx(1.0)
+
+
+def test_a_card_names_the_classes_that_were_never_found():
+    from wingman.lab.steps.card import _never_right
+
+    def figures(rows: int, recall: float) -> dict:
+        return {"rows": rows, "recall": {"value": recall}}
+
+    per_class = {"often": figures(90, 0.9), "tea": figures(2, 0.0), "a|b": figures(1, 0.0), "unseen": figures(0, 0.0)}
+
+    assert _never_right(per_class) == ["- Never right on `tea`, `a|b`: 3 test rows in all."]
+    many = {f"c{number}": figures(1, 0.0) for number in range(12)}
+    assert _never_right(many)[0].endswith("`c9` and 2 more: 12 test rows in all.")
+    assert _never_right({"often": figures(90, 0.9)}) == []

@@ -176,6 +176,7 @@ def _limits(report: dict[str, Any], engines: dict[str, Any]) -> str:
         )
     if not report["worst_slices"]:
         lines.append("- No class or range of length with 20 rows or more is clearly weaker than the whole.")
+    lines += _never_right(report["per_class"])
     for pair in report["confused"][:3]:
         said, true = (_in_a_line(pair[name], code=True) for name in ("predicted", "true"))
         lines.append(f"- Says {said} where it is {true}: {counted(pair['rows'], 'time', 'times')}.")
@@ -193,6 +194,20 @@ def _limits(report: dict[str, Any], engines: dict[str, Any]) -> str:
         )
     lines += ["", "![Calibration](evaluation/calibration.svg)"]
     return "\n".join(lines)
+
+
+def _never_right(per_class: dict[str, Any]) -> list[str]:
+    """The classes that the model found in none of their test rows, rarest or not."""
+    missed = {
+        label: figures["rows"]
+        for label, figures in per_class.items()
+        if figures["rows"] and figures["recall"]["value"] == 0
+    }
+    if not missed:
+        return []
+    named = ", ".join(_in_a_line(label, code=True) for label in list(missed)[:10])
+    more = f" and {len(missed) - 10} more" if len(missed) > 10 else ""
+    return [f"- Never right on {named}{more}: {counted(sum(missed.values()), 'test row', 'test rows')} in all."]
 
 
 def _data(recipe: Recipe, report: dict[str, Any]) -> str:
