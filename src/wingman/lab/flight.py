@@ -86,9 +86,7 @@ class Flight:
             return lambda: export.export(run, recipe, events), export.OUTPUTS
         if step == "compare":
             inputs["hub"] = [self.hub.endpoint, recipe.to] if self.hub else None
-            return lambda: publish.compare_with_previous(
-                run, recipe, self.hub, events
-            ), publish.COMPARE_OUTPUTS
+            return lambda: publish.compare_with_previous(run, recipe, self.hub), publish.COMPARE_OUTPUTS
         if step == "card":
             inputs["to"] = recipe.to
             return lambda: card.card(run, recipe, events), card.OUTPUTS

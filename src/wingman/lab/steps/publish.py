@@ -38,7 +38,7 @@ _MIN_COMPARED = 20
 _VERSION = re.compile(r"v(\d+)")
 
 
-def compare_with_previous(run: Run, recipe: Recipe, hub: Hub | None, events: Events) -> dict[str, Any]:
+def compare_with_previous(run: Run, recipe: Recipe, hub: Hub | None) -> dict[str, Any]:
     """Is this model better than the last version of `recipe.to`, on test rows that neither was trained on?
 
     Writes `comparison.json`: the number the next version will have, and the paired test with what it means in
@@ -48,7 +48,6 @@ def compare_with_previous(run: Run, recipe: Recipe, hub: Hub | None, events: Eve
     facts: dict[str, Any] = {"previous": previous, "next": f"v{int(previous[1:]) + 1 if previous else 1}"}
     if previous is not None and hub is not None and recipe.to is not None:
         facts |= _compare(run, recipe, hub, previous)
-        events.log(facts["words"])
     run.write_json(facts, "comparison.json")
     return facts
 
