@@ -140,16 +140,22 @@ _NINE = ",".join(["*{}"] * 9)
 _LAUGHS = "a: &a [1,2,3,4,5,6,7,8,9]\n" + "".join(
     f"{name}: &{name} [{_NINE.replace('{}', before)}]\n" for before, name in pairwise("abcdefghijk")
 )
+_MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{link}: &a{link} {{<<: [*a{link - 1}, *a{link - 1}]}}\n" for link in range(1, 40)
+)
 
 
 @pytest.mark.parametrize(
     "yaml",
     [
         _LAUGHS,
+        _MERGES,
         "a: &a [*a]\n",
         "a: " + "[" * 3000 + "\n",
         "a: " + "{a: " * 500 + "}" * 500 + "\n",
         "a: " + "9" * 6000 + "\n",
+        "a: 0x" + "f" * 6000 + "\n",
+        "a: " + "1:" * 3000 + "1\n",
         "a: 2020-99-99\n",
         "a: !!int x\n",
         "a: !!bool x\n",
@@ -162,6 +168,10 @@ _LAUGHS = "a: &a [1,2,3,4,5,6,7,8,9]\n" + "".join(
 def test_front_matter_that_cannot_be_kept_is_an_error_of_the_card(yaml):
     with pytest.raises(InvalidCard):
         parse_front_matter(f"---\n{yaml}---\n")
+
+
+def test_front_matter_may_merge_mappings():
+    assert parse_front_matter("---\na: &a {x: 1}\nb: {<<: *a, y: 2}\n---\n")["b"] == {"x": 1, "y": 2}
 
 
 def test_front_matter_becomes_plain_json():

@@ -25,17 +25,18 @@ def read_yaml(text: str) -> Any:
     if len(text) > MAX_CHARACTERS:
         raise Unreadable(f"it has {len(text)} characters; at most {MAX_CHARACTERS} are read")
     try:
-        value = yaml.load(text, Loader=_BoundedLoader)
-    # Beyond its own errors: what its constructors raise for `!!int x`, `2020-99-99`, `!!bool x`, …
+        return _Plain().of(yaml.load(text, Loader=_BoundedLoader))
+    # Beyond its own errors: what its constructors raise for `!!int x`, `2020-99-99`, `!!bool x`, …, and Python for
+    # numbers that it will not write out
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise Unreadable(str(error)) from error
-    return _Plain().of(value)
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """The safe loader, which by itself follows any nesting into the limit of the stack."""
+    """The safe loader, which by itself follows any nesting into the limit of the stack, and any merging (`<<`)."""
 
     _depth = 0
+    _num_merged = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self._depth += 1
@@ -45,6 +46,13 @@ class _BoundedLoader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Bring in what the mapping merges. Asked for each time it is merged: a chain of merges doubles with each link."""
+        super().flatten_mapping(node)
+        self._num_merged += len(node.value)
+        if self._num_merged > MAX_VALUES:
+            raise yaml.YAMLError(f"it merges more than {MAX_VALUES} values into its mappings")
 
 
 class _Plain:
