@@ -1,5 +1,7 @@
 """Changing files in the browser, without scripts: each change is a commit, made only by those who may and meant it."""
 
+import asyncio
+
 import pytest
 
 from tests.web.attacks import CARDS
@@ -70,6 +72,30 @@ def test_uploads_stay_inside_the_repository(hub, repo, as_alice, name):
     assert all(
         not path.startswith(("/", "..")) and ".git/" not in path and "\0" not in path for path in added
     )
+
+
+@pytest.mark.parametrize("who", ["visitor", "as_bob"])
+def test_an_upload_of_somebody_who_may_not_is_not_taken_in(repo, who, request):
+    """It may be of any size: a stranger could fill the disk with it."""
+    client, taken, statuses = request.getfixturevalue(who).client, 0, []
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
+    headers = {"host": "hub.test", "content-type": "multipart/form-data; boundary=x", "cookie": cookies}
+    path = f"{REPO}/upload/main"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def receive() -> dict:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": b"--x\r\n", "more_body": taken < 100}
+
+    async def send(message: dict) -> None:
+        statuses.append(message.get("status"))
+
+    asyncio.run(client.app(scope, receive, send))
+
+    assert statuses[0] in (303, 403)
+    assert taken == 0
 
 
 def test_an_upload_needs_the_sessions_token(hub, repo, as_alice):

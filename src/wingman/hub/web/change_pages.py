@@ -30,8 +30,25 @@ from wingman.hub.git.trees import check_path
 from wingman.hub.lfs.model import ObjectSpec, Ticket
 from wingman.hub.repos.model import Repo, RepoKind
 from wingman.hub.repos.service import SPACE_SDKS
-from wingman.hub.web.page import CSRF_FIELD, PAGE_HEADERS, PageRequest, error_page, go_to, page, show
-from wingman.hub.web.repo_pages import PLAIN, PREFIXED, RepoPage, both, readable_repo_page, repo_page
+from wingman.hub.web.page import (
+    CSRF_FIELD,
+    PAGE_HEADERS,
+    PageRequest,
+    SignInNeeded,
+    error_page,
+    go_to,
+    page,
+    show,
+)
+from wingman.hub.web.repo_pages import (
+    PLAIN,
+    PREFIXED,
+    RepoPage,
+    both,
+    readable_repo_page,
+    repo_named_in,
+    repo_page,
+)
 from wingman.hub.web.templating import path_quote, segment_quote
 from wingman.hub.web.viewing import MAX_TEXT_BYTES
 
@@ -125,8 +142,7 @@ async def upload(request: Request) -> Response:
             raise TooLarge(
                 f"This is more than the {asked.hub.settings.max_upload_gb} GB that may be uploaded at once."
             )
-        # The session is checked before the body is taken in; the form's token as soon as it can be read.
-        await run_in_threadpool(lambda: asked.signed_in and asked.signed_in.caller)
+        await run_in_threadpool(_admit_upload, asked)
         async with asked.form(max_files=MAX_FILES, max_fields=50) as form:
             return await run_in_threadpool(_take_upload, asked, form)
     except (HTTPException, MultipartParseError) as error:
@@ -135,6 +151,17 @@ async def upload(request: Request) -> Response:
         if "application/json" in asked.headers.get("accept", ""):
             return JSONResponse({"error": str(error)}, 400, PAGE_HEADERS)
         return await run_in_threadpool(error_page, asked, error)
+
+
+def _admit_upload(request: PageRequest) -> None:
+    """Who may upload here is checked before the body is taken in; the form's token as soon as it can be read.
+
+    Raises `SignInNeeded`, `RepoMissing`, `Forbidden`.
+    """
+    if request.signed_in is None:
+        raise SignInNeeded
+    kind, full_name = repo_named_in(request)
+    request.hub.repos.find_for(request.signed_in.caller, Permission.REPO_CONTENT_WRITE, kind, full_name)
 
 
 def _take_upload(request: PageRequest, form: FormData) -> Response:

@@ -61,8 +61,7 @@ class RepoPage:
 
 def repo_page(request: PageRequest, permission: Permission = Permission.REPO_CONTENT_READ) -> RepoPage:
     """The repository that the path names, as far as this caller may see it. Raises `RepoMissing`, `Forbidden`."""
-    kind = request.path_params.get("kind", RepoKind.MODEL)
-    full_name = f"{request.segment('namespace')}/{request.segment('name').removesuffix('.git')}"
+    kind, full_name = repo_named_in(request)
     repo = request.hub.repos.find_for(request.caller, permission, kind, full_name)
     try:
         request.hub.repos.require_content(request.caller, repo)
@@ -78,6 +77,12 @@ def repo_page(request: PageRequest, permission: Permission = Permission.REPO_CON
         num_tags=sum(ref.name.startswith("refs/tags/") for ref in refs),
         is_readable=is_readable,
     )
+
+
+def repo_named_in(request: PageRequest) -> tuple[RepoKind, str]:
+    """The kind and full name of the repository that the path names, whether there is one or not."""
+    name = request.segment("name").removesuffix(".git")
+    return request.path_params.get("kind", RepoKind.MODEL), f"{request.segment('namespace')}/{name}"
 
 
 def readable_repo_page(
