@@ -1,5 +1,6 @@
 """Links, sessions and tokens in the wrong hands, at the wrong place or too late."""
 
+import asyncio
 import hashlib
 
 import pytest
@@ -160,6 +161,30 @@ def test_a_session_that_a_stranger_planted_is_not_the_one_that_begins(hub: Hub, 
     assert hub.accounts.caller_for_session("planted") is None
     elsewhere = {"Origin": "https://evil.example"}
     assert client.post("/login", data=form, headers=elsewhere).status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer bob-writes"}])
+@pytest.mark.parametrize("query", ["", "create_pr=1"])
+def test_a_commit_of_somebody_who_may_not_is_not_taken_in(client, headers, query):
+    """It may have a gigabyte, all of it in memory."""
+    taken, statuses = 0, []
+    path = "/api/models/alice/m/commit/main"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode()}
+    scope["query_string"] = query.encode()
+    scope["headers"] = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+
+    async def receive() -> dict:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": b"x", "more_body": taken < 100}
+
+    async def send(message: dict) -> None:
+        statuses.append(message.get("status"))
+
+    asyncio.run(client.app(scope, receive, send))
+
+    assert statuses[0] in (401, 404)
+    assert taken == 0
 
 
 def test_the_first_link_works_once(hub: Hub):

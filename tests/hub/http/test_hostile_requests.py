@@ -1,6 +1,7 @@
 """Requests that no client sends: each gets an answer that says what is wrong with it, and none of them 500."""
 
 import base64
+import gzip
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -195,6 +196,17 @@ def test_after_signing_in_nothing_leads_elsewhere(client, target):
 def test_nul_is_no_text_in_a_query_or_a_form(client):
     assert client.get("/api/models?search=%00").status_code == 400
     assert client.post("/login", data={"name": "\0", "password": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/login", f"{REPO}/paths-info/main", "/theme"])
+def test_a_form_of_endless_fields_is_not_taken_apart(client, path):
+    body = gzip.compress(b"a=&" * 100_000)
+    headers = {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}
+
+    answer = client.post(path, content=body, headers=headers)
+
+    assert len(body) < 1000
+    assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("digits", ["9" * 10, "9" * 30, "9" * 5000])

@@ -19,6 +19,7 @@ from wingman.hub.commits.model import (
     Operation,
 )
 from wingman.hub.commits.sizing import is_large
+from wingman.hub.discussions.service import contributor
 from wingman.hub.errors import Invalid, TooLarge
 from wingman.hub.git.attributes import Attributes, parse_attributes
 from wingman.hub.git.ignoring import IgnoreRules
@@ -110,6 +111,15 @@ def _ignore_rules(request: HubRequest, repo: Repo, revision: str, body: Mapping[
     if isinstance(body.get("gitIgnore"), str):
         return IgnoreRules(body["gitIgnore"].encode())
     return request.hub.contents.ignore_rules(repo, revision)
+
+
+def require_committer(request: HubRequest) -> None:
+    """Who may commit, asked before a body of a gigabyte is read. Raises what `commit` would."""
+    repo = repo_in(request)
+    if request.flag("create_pr"):
+        contributor(request.caller, repo)
+    else:
+        request.hub.commits.require_pusher(request.caller, repo, request.segment("revision"))
 
 
 def commit(request: HubRequest) -> Response:
@@ -260,7 +270,9 @@ def squash(request: HubRequest) -> Response:
 routes: list[Route] = [
     route("/api/validate-yaml", validate_yaml, "POST"),
     route(f"{API_REPO}/preupload/{{revision}}", preupload, "POST"),
-    route(f"{API_REPO}/commit/{{revision}}", commit, "POST", body_limit=COMMIT_BODY_LIMIT),
+    route(
+        f"{API_REPO}/commit/{{revision}}", commit, "POST", body_limit=COMMIT_BODY_LIMIT, admit=require_committer
+    ),
     route(f"{API_REPO}/branch/{{ref}}", create_branch, "POST"),
     route(f"{API_REPO}/branch/{{ref}}", delete_branch, "DELETE"),
     route(f"{API_REPO}/tag/{{ref}}", create_tag, "POST"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SESSION_COOKIE = "wingman_session"
 CSRF_HEADER = "X-CSRF-Token"
 BODY_LIMIT = 16 << 20
+MAX_FIELDS = 10_000
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 
@@ -130,9 +131,12 @@ class HubRequest(Request):
 
     @cached_property
     def form_fields(self) -> dict[str, list[str]]:
-        """The body as a URL-encoded form: every value of every name. Raises `Invalid`."""
+        """The body as a URL-encoded form: every value of every name. Raises `Invalid`, `TooLarge`."""
         if b"%00" in self.body_bytes or b"\0" in self.body_bytes:
             raise Invalid("The form has a NUL character, which no text here may have.")
+        # Each field takes some hundred times the few bytes it is sent in.
+        if (num_fields := 1 + self.body_bytes.count(b"&")) > MAX_FIELDS:
+            raise TooLarge(f"The form has {num_fields} fields; at most {MAX_FIELDS} are read.")
         return parse_qs(self.body_bytes.decode("utf-8", "replace"), keep_blank_values=True)
 
     @property
@@ -162,12 +166,23 @@ Endpoint = Callable[[HubRequest], Response]
 StreamingEndpoint = Callable[[HubRequest], Awaitable[Response]]
 
 
-def route(path: str, endpoint: Endpoint, *methods: str, body_limit: int = BODY_LIMIT) -> Route:
-    """A route to a plain function. HEAD comes with GET."""
+def route(
+    path: str,
+    endpoint: Endpoint,
+    *methods: str,
+    body_limit: int = BODY_LIMIT,
+    admit: Callable[[HubRequest], object] | None = None,
+) -> Route:
+    """A route to a plain function. HEAD comes with GET.
+
+    admit: raises what refuses the request before its body is read, for bodies that not everybody may fill memory with.
+    """
 
     async def run(request: Request) -> Response:
         asked = HubRequest(request.scope, request.receive)
         try:
+            if admit is not None:
+                await run_in_threadpool(admit, asked)
             if asked.method not in _SAFE_METHODS:
                 asked.body_bytes = await read_body(asked, body_limit)
             return await run_in_threadpool(endpoint, asked)
@@ -204,6 +219,11 @@ async def read_body(request: Request, limit: int, *, idle_s: float = IDLE_S) -> 
     body = b"".join(pieces)
     if request.headers.get("content-encoding", "").lower() != "gzip":
         return body
+    return await run_in_threadpool(_unzipped, body, limit)
+
+
+def _unzipped(body: bytes, limit: int) -> bytes:
+    """Not on the event loop: a small body may unzip to a very large one."""
     try:
         unzipped = zlib.decompressobj(wbits=31).decompress(body, limit + 1)
     except (zlib.error, gzip.BadGzipFile) as error:
