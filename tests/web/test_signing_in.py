@@ -186,3 +186,9 @@ def test_the_theme_is_remembered_and_leads_nowhere_else(visitor: Browser):
 
     assert answer.headers["location"] == "/"
     assert 'data-theme="dark"' in visitor.get("/").text
+
+
+def test_a_form_before_a_session_is_small(visitor):
+    answer = visitor.post("/login", {"name": "alice", "password": "x" * 100_000})
+
+    assert answer.status_code == 413

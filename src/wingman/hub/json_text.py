@@ -5,12 +5,18 @@ of surrogate pairs that have no UTF-8, numbers that are none.
 """
 
 import json
+import re
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
 MAX_DEPTH = 64
 """Deeper nesting is refused; the recursion of whoever handles the value stays far from its limit."""
+
+MAX_VALUES = 1_000_000
+"""More are refused: `[],` takes three bytes to send and sixty to keep."""
+
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def load_json(data: bytes | str, *, parse_int: Callable[[str], int] = int, nan_is_null: bool = False) -> Any:
@@ -23,6 +29,8 @@ def load_json(data: bytes | str, *, parse_int: Callable[[str], int] = int, nan_i
     """
     # UTF-8 alone, as RFC 8259 has it: `json.loads` would guess other encodings of bytes.
     text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    if _num_values(text) > MAX_VALUES and _num_values(_STRING.sub("", text)) > MAX_VALUES:
+        raise ValueError(f"it has more than {MAX_VALUES} values")
     try:
         value = json.loads(
             text,
@@ -43,6 +51,11 @@ def whole_number(digits: str) -> int:
     if not -(1 << 63) <= number < 1 << 63:
         raise ValueError(f"the number {digits[:30]} is too large")
     return number
+
+
+def _num_values(text: str) -> int:
+    """At least as many as there are values in a text of JSON: commas in strings count as well."""
+    return 1 + sum(map(text.count, ",[{"))
 
 
 def _finite(digits: str) -> float:

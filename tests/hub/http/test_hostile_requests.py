@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from wingman.hub.accounts.service import seed
 from wingman.hub.app import Hub, create_app
 from wingman.hub.http.requests import HubRequest
+from wingman.hub.json_text import MAX_VALUES, load_json
 
 REPO = "/api/models/alice/m"
 DEEP = b'{"files":' + b"[" * 20_000
@@ -196,6 +197,22 @@ def test_after_signing_in_nothing_leads_elsewhere(client, target):
 def test_nul_is_no_text_in_a_query_or_a_form(client):
     assert client.get("/api/models?search=%00").status_code == 400
     assert client.post("/login", data={"name": "\0", "password": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/alice/m/info/lfs/objects/batch", "/api/validate-yaml"])
+def test_json_of_endless_values_is_not_taken_apart(client, path):
+    body = gzip.compress(b'{"objects":[' + b"[]," * MAX_VALUES + b"1]}", 1)
+
+    answer = client.post(path, content=body, headers={"content-encoding": "gzip", "authorization": ""})
+
+    assert answer.status_code == 400
+    assert "more than" in answer.json()["error"]
+
+
+def test_json_may_hold_long_text():
+    text = "[{," * MAX_VALUES + '\\"'
+
+    assert load_json(json.dumps({"content": text})) == {"content": text}
 
 
 @pytest.mark.parametrize("path", ["/login", f"{REPO}/paths-info/main", "/theme"])

@@ -9,6 +9,9 @@ from wingman.hub.errors import Forbidden
 from wingman.hub.http.requests import SESSION_COOKIE
 from wingman.hub.web.page import THEME_COOKIE, THEMES, PageRequest, go_to, page, safe_next, show
 
+FORM_BYTES = 64 << 10
+"""These forms are sent by anybody, and may wait for their turn: none is large."""
+
 
 def login_form(request: PageRequest) -> Response:
     target = safe_next(request.query("next", "/"))
@@ -128,9 +131,9 @@ def with_session(request: PageRequest, response: Response, secret: str) -> Respo
 
 routes = [
     page("/login", login_form),
-    page("/login", login, "POST"),
+    page("/login", login, "POST", body_limit=FORM_BYTES),
     page("/login/first", first_form),
-    page("/login/first", first, "POST"),
-    page("/logout", logout, "POST"),
-    page("/theme", theme, "POST"),
+    page("/login/first", first, "POST", body_limit=FORM_BYTES),
+    page("/logout", logout, "POST", body_limit=FORM_BYTES),
+    page("/theme", theme, "POST", body_limit=FORM_BYTES),
 ]
