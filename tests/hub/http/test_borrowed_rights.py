@@ -99,6 +99,35 @@ def test_a_xet_token_of_a_deleted_repository_reads_nothing(client):
     assert client.get("/api/whoami-v2", headers=bearer).status_code == 401, "it is no access token"
 
 
+@pytest.mark.parametrize("door", ["token", "batch"])
+def test_offering_a_file_to_a_gated_repository_is_not_reading_it(hub: Hub, client: TestClient, door):
+    """The hashes are in the list of files, which everybody sees."""
+    create(client, "gated")
+    assert client.put(links(client, "upload", "gated")["upload"], content=DATA).status_code == 200
+    hub.ingestor.run_pending()
+    line = f'{{"key":"header","value":{{"summary":"s"}}}}\n{{"key":"lfsFile","value":{{"path":"x","oid":"{SHA256}"}}}}'
+    assert client.post("/api/models/alice/gated/commit/main", content=line, headers=ALICE).status_code == 200
+    gate = {"gated": "manual"}
+    assert client.put("/api/models/alice/gated/settings", json=gate, headers=ALICE).status_code == 200
+    entries = client.get("/api/models/alice/gated/tree/main").json()
+    (xet_hash,) = (entry["xetHash"] for entry in entries if entry["path"] == "x")
+
+    def rebuilt(headers: dict[str, str]) -> int:
+        if door == "token":
+            address = "/api/models/alice/gated/xet-write-token/main?create_pr=1"
+            given = client.get(address, headers=headers).headers
+        else:
+            asked = {"operation": "upload", "objects": [{"oid": "0" * 64, "size": 1}], "transfers": ["xet"]}
+            answer = client.post(f"{LFS.format('gated')}/batch", json=asked, headers=headers).json()
+            given = answer["objects"][0]["actions"]["upload"]["header"]
+        cas = given["X-Xet-Cas-Url"].removeprefix("http://testserver")
+        bearer = {"Authorization": f"Bearer {given['X-Xet-Access-Token']}"}
+        return client.get(f"{cas}/v1/reconstructions/{xet_hash}", headers=bearer).status_code
+
+    assert rebuilt(BOB) == 403
+    assert rebuilt(ALICE) == 200
+
+
 def test_tokens_end(hub: Hub, client: TestClient):
     alice = hub.accounts.find("alice")
     old, _ = hub.accounts.create_token(alice.id, name="old", role=TokenRole.WRITE, expires_at=now())

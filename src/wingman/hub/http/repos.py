@@ -4,7 +4,7 @@ from wingman.hub.access.model import Permission
 from wingman.hub.http import convertors  # noqa: F401 - registers `repo_kind` and `web_kind`
 from wingman.hub.http.moved import Moved, renamed
 from wingman.hub.http.requests import HubRequest
-from wingman.hub.repos.model import Repo, RepoKind
+from wingman.hub.repos.model import Repo, RepoGated, RepoKind
 
 API_REPO = "/api/{kind:repo_kind}/{namespace}/{name}"
 """The address of a repository in the API."""
@@ -38,6 +38,15 @@ def content_repo_in(request: HubRequest) -> Repo:
     repo = repo_in(request)
     request.hub.repos.require_content(request.caller, repo)
     return repo
+
+
+def reads_content(request: HubRequest, repo: Repo) -> bool:
+    """Whether no gate keeps this caller from the files."""
+    try:
+        request.hub.repos.require_content(request.caller, repo)
+    except RepoGated:
+        return False
+    return True
 
 
 def count_download(request: HubRequest, repo: Repo) -> None:

@@ -20,7 +20,7 @@ from wingman.hub.http.errors import answer_for
 from wingman.hub.http.fields import optional
 from wingman.hub.http.paging import UnknownCursor, next_link, text_cursor
 from wingman.hub.http.ranges import parse_range
-from wingman.hub.http.repos import API_REPO, content_repo_in, repo_in
+from wingman.hub.http.repos import API_REPO, content_repo_in, reads_content, repo_in
 from wingman.hub.http.requests import Endpoint, HubRequest, StreamingEndpoint, route, streaming_route
 from wingman.hub.lfs.model import Lock, LockExists, LockId, ObjectDiffers, ObjectSpec, PlannedUpload, Ticket
 from wingman.hub.repos.model import Repo, RepoKind, RepoMissing
@@ -117,7 +117,9 @@ def _multipart_actions(request: HubRequest, repo: Repo, spec: ObjectSpec) -> dic
 
 
 def _xet_actions(request: HubRequest, repo: Repo, revision: str, spec: ObjectSpec) -> dict[str, Any]:
-    connection = request.hub.xet.connect(request.caller, repo, may_write=True)
+    connection = request.hub.xet.connect(
+        request.caller, repo, may_write=True, may_read=reads_content(request, repo)
+    )
     refresh = f"{request.base}/api/{repo.scope}/xet-write-token/{revision.replace('/', '%2F')}"
     upload = {"href": refresh, "header": connection_headers(request.base, connection)}
     _, signed = request.hub.lfs.sign_upload(repo, spec)

@@ -14,11 +14,15 @@ from wingman.hub.xet.shards import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What an access token of the CAS allows its holder."""
+    """What an access token of the CAS allows its holder.
+
+    may_read: False for whoever may offer a file to a gated repository, but not read what lies behind its gate.
+    """
 
     repo_id: RepoId
     tenant: NamespaceId
     may_write: bool
+    may_read: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,14 @@ from starlette.routing import Route
 
 from wingman.hub.access.model import Permission
 from wingman.hub.errors import Forbidden, HubError, NotFound, OutOfSpace
-from wingman.hub.http.repos import API_REPO, DOWNLOAD_MARK, content_repo_in, count_download, repo_in
+from wingman.hub.http.repos import (
+    API_REPO,
+    DOWNLOAD_MARK,
+    content_repo_in,
+    count_download,
+    reads_content,
+    repo_in,
+)
 from wingman.hub.http.requests import HubRequest, route, streaming_route
 from wingman.hub.repos.model import Repo
 from wingman.hub.xet.hashes import from_text
@@ -73,7 +80,9 @@ def connection_headers(base: str, connection: Connection) -> dict[str, str]:
 
 def _connection_response(request: HubRequest, repo: Repo, *, may_write: bool) -> Response:
     """The same twice, because clients have two readers: one of the body, one of the headers."""
-    connection = request.hub.xet.connect(request.caller, repo, may_write=may_write)
+    connection = request.hub.xet.connect(
+        request.caller, repo, may_write=may_write, may_read=reads_content(request, repo)
+    )
     headers = connection_headers(request.base, connection)
     body = {
         "casUrl": headers["X-Xet-Cas-Url"],

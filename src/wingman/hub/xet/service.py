@@ -76,11 +76,13 @@ class XetService:
         self._min_free_bytes = min_free_bytes
         self._clock = clock
 
-    def connect(self, caller: Caller, repo: Repo, *, may_write: bool) -> Connection:
+    def connect(
+        self, caller: Caller, repo: Repo, *, may_write: bool, may_read: bool = True
+    ) -> Connection:
         """Access to the CAS for one repository. The caller's right to it was checked before."""
         tenant = tenant_of(caller, repo)
         expires_at = int(self._clock()) + TOKEN_SECONDS
-        claims = {"r": repo.id, "t": tenant, "w": may_write}
+        claims = {"r": repo.id, "t": tenant, "w": may_write, "c": may_read}
         token = self._signer.sign("xet", claims, expires_at=expires_at + TOKEN_SLACK_SECONDS)
         with self._store.read() as tx:
             return Connection(tx.chunks.epoch(), tenant, token, expires_at)
@@ -98,7 +100,12 @@ class XetService:
             claims = self._signer.verify("xet", token)
         except BadSignature as error:
             raise Unauthorized(str(error)) from error
-        grant = Grant(repo_id=RepoId(claims["r"]), tenant=NamespaceId(claims["t"]), may_write=claims["w"])
+        grant = Grant(
+            repo_id=RepoId(claims["r"]),
+            tenant=NamespaceId(claims["t"]),
+            may_write=claims["w"],
+            may_read=claims.get("c", not claims["w"]),  # tokens from before do not say
+        )
         if grant.tenant != tenant:
             raise Forbidden("This Xet token belongs to another address.")
         if write and not grant.may_write:
@@ -161,8 +168,10 @@ class XetService:
     ) -> tuple[Reconstruction, dict[bytes, StoredXorb]]:
         """How to rebuild bytes `start:end` of a file of the token's repository, and where its xorbs lie.
 
-        Raises `FileNotHere`, `RangeNotSatisfiable`.
+        Raises `FileNotHere`, `RangeNotSatisfiable`, `Forbidden`.
         """
+        if not grant.may_read:
+            raise Forbidden("This Xet token only allows uploading: the repository is gated.")
         with self._store.read() as tx:
             in_repo = tx.files.by_xet_hash(grant.repo_id, to_text(file_hash))
             file = tx.chunks.file(file_hash) if in_repo else None
