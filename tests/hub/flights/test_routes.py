@@ -219,6 +219,22 @@ def test_strangers_are_told_nothing(live_hub: LiveHub, alice: Client):
     assert Client(live_hub, "bob").post(flight_id, STARTED).status_code == 404
 
 
+def test_the_log_of_a_published_flight_stays_with_its_owner(live_hub: LiveHub, alice: Client):
+    """It may quote lines of the data, which need not be as public as the model."""
+    name = f"mood-{next(_NUMBERS)}"
+    headers = {"authorization": f"Bearer {live_hub.token('alice')}"}
+    httpx.post(f"{live_hub.url}/api/repos/create", json={"name": name}, headers=headers).raise_for_status()
+    flight_id = alice.begin()
+    told = [event(second, kind, message="secret row 7") for second, kind in enumerate(("log", "warning"), 1)]
+    alice.post(flight_id, STARTED, *told, event(9, "flight_finished", result={"repo": f"alice/{name}"}))
+
+    for stranger in (Client(live_hub, "bob"), Client(live_hub, None)):
+        listed = stranger.ask("GET", f"/{flight_id}/events")
+        assert [event["event"] for event in listed.json()["events"]] == ["flight_started", "flight_finished"]
+        assert "secret" not in json.dumps(list(stranger.watch(flight_id)))
+    assert alice.ask("GET", f"/{flight_id}/events").text.count("secret") == 2
+
+
 def test_files_are_shown_but_never_run(alice: Client):
     flight_id = alice.begin()
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

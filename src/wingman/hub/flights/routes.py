@@ -15,7 +15,7 @@ from wingman.hub.flights.errors import FlightMissing
 from wingman.hub.flights.events import parse_events, storable
 from wingman.hub.flights.model import Flight, FlightEvent, FlightNumber, FlightOrder, FlightStatus
 from wingman.hub.flights.orders import read_order
-from wingman.hub.flights.service import MAX_FILE_BYTES, FlightFacts
+from wingman.hub.flights.service import MAX_FILE_BYTES, FlightFacts, kinds_told
 from wingman.hub.flights.wire import (
     comparison_json,
     event_json,
@@ -115,7 +115,8 @@ def state(request: HubRequest) -> Response:
 def events(request: HubRequest) -> Response:
     flight = _flight(request)
     limit = request.number("limit", MAX_EVENTS_PAGE, low=1, high=MAX_EVENTS_PAGE)
-    found = request.hub.flights.events(flight, after=_after(request), limit=limit)
+    kinds = kinds_told(request.caller, flight)
+    found = request.hub.flights.events(flight, after=_after(request), limit=limit, kinds=kinds)
     return JSONResponse({"status": flight.status.value, "events": [event_json(event) for event in found]})
 
 
@@ -195,7 +196,8 @@ def _news(
     request: HubRequest, caller: Caller, flight_id: str, after: int
 ) -> tuple[Flight, list[FlightEvent]]:
     flight = request.hub.flights.find(caller, flight_id)
-    return flight, list(request.hub.flights.events(flight, after=after, limit=MAX_EVENTS_PAGE))
+    kinds = kinds_told(caller, flight)
+    return flight, list(request.hub.flights.events(flight, after=after, limit=MAX_EVENTS_PAGE, kinds=kinds))
 
 
 def _message(name: str | None, document: dict[str, Any], *, number: int | None = None) -> str:

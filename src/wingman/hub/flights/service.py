@@ -1,7 +1,7 @@
 """Record flights as they report themselves; find them, list them, keep their files.
 
 Who may see a flight: its owner, administrators, and whoever may read the model it published. Its log and its worst
-rows show lines of the data, so `OWNERS_FILES` stay with the first two.
+rows show lines of the data, so `OWNERS_EVENTS` and `OWNERS_FILES` stay with the first two.
 """
 
 import hashlib
@@ -39,6 +39,7 @@ MAX_FILES = 20
 MAX_EVENTS = 100_000
 """Behind so many, only what changes the flight's state is kept."""
 OWNERS_FILES = frozenset(["worst_rows.json"])
+OWNERS_EVENTS = frozenset([EventKind.LOG, EventKind.WARNING])
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _RESERVED_IDS = frozenset(["compare", "new", "plan", "start"])
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(json|yaml|svg|png|md|txt)\Z")
@@ -279,6 +280,13 @@ def is_own(caller: Caller, flight: Flight) -> bool:
     if caller.user is None or caller.is_confined:
         return False
     return caller.user.is_admin or caller.user.id == flight.owner_id
+
+
+def kinds_told(caller: Caller, flight: Flight) -> tuple[EventKind, ...]:
+    """The kinds of events of a visible flight that this caller may read; () means all, as `events` has it."""
+    if is_own(caller, flight):
+        return ()
+    return tuple(kind for kind in EventKind if kind not in OWNERS_EVENTS)
 
 
 def keep_events(
