@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from wingman.hub.accounts.service import seed
 from wingman.hub.app import Hub, create_app
+from wingman.hub.contents.service import ContentService
 
 ALICE = {"Authorization": "Bearer alice-writes"}
 CONFIG = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 9}
@@ -46,6 +47,25 @@ def upload_large(client: TestClient, repo: str, path: str, data: bytes) -> None:
     ]
     body = "\n".join(json.dumps(line) for line in lines)
     assert client.post(f"/api/models/{repo}/commit/main", content=body).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/api/models", "/api/models/alice/m"])
+def test_what_is_asked_for_again_and_again_is_looked_up_once(client, monkeypatch, address):
+    create(client, "m", config__json="{}")
+    looks, tree = [], ContentService.tree
+    monkeypatch.setattr(ContentService, "tree", lambda *given, **how: looks.append(1) or tree(*given, **how))
+
+    answer = client.get(address, params={"expand": ["siblings"] * 50})
+
+    assert "siblings" in answer.text
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize("name", ["search", "filter", "trained_dataset", "datasets", "models"])
+def test_a_list_narrowed_without_end_is_refused(client, name):
+    create(client, "m")
+
+    assert client.get("/api/models", params={name: ["m"] * 2000}).status_code == 400
 
 
 def test_a_list_tells_what_the_files_say_to_whoever_asks(client):

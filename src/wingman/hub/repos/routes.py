@@ -32,6 +32,8 @@ from wingman.hub.repos.wire import (
 
 MAX_PAGE = 1000
 MAX_SPACES = 100
+MAX_CONDITIONS = 100
+"""Each word and each tag that a list is narrowed by is a part of the question to the database."""
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -145,7 +147,7 @@ def auth_check_write(request: HubRequest) -> Response:
 
 def info(request: HubRequest) -> Response:
     repo = repo_in(request)
-    expand = request.many("expand")
+    expand = list(dict.fromkeys(request.many("expand")))  # each may be a walk through the files
     check_expand(repo.kind, expand)
     revision = request.segment("revision") if "revision" in request.path_params else "main"
     if "revision" not in request.path_params and repo.head is None:
@@ -218,7 +220,7 @@ def _safetensors(request: HubRequest, repo: Repo, sha: str) -> Mapping[str, Any]
 def list_repos(request: HubRequest) -> Response:
     kind = request.path_params["kind"]
     query = request.query_params
-    expand = request.many("expand")
+    expand = list(dict.fromkeys(request.many("expand")))  # each may be a walk through the files
     check_expand(kind, expand)
     _require_known_filters(request, kind)
     limit = request.number("limit", MAX_PAGE, low=1, high=MAX_PAGE)
@@ -236,6 +238,8 @@ def list_repos(request: HubRequest) -> Response:
         limit=limit + 1,
         after=pair_cursor(request, float),
     )
+    if (num_conditions := len(wanted.search) + len(wanted.tags)) > MAX_CONDITIONS:
+        raise Invalid(f"A list is narrowed by {MAX_CONDITIONS} words and tags at most; {num_conditions} were given.")
     is_elsewhere = any(request.many(name) for name in ("inference", "inference_provider"))
     found = [] if is_elsewhere else request.hub.repos.page(wanted)  # no provider serves what lies here
     page = found[:limit]
