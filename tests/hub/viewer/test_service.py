@@ -3,8 +3,10 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +26,7 @@ from wingman.hub.viewer.model import (
     TableFacts,
     TableMissing,
     TableUnreadable,
+    ViewerBusy,
     ViewerNotInstalled,
 )
 from wingman.hub.viewer.service import ViewerService
@@ -224,6 +227,25 @@ def test_whoever_does_not_wait_is_told_to_come_back(hub, alice, repo, viewer):
         viewer.facts(repo, "main", table, patience_s=0.0)
 
     assert viewer.facts(repo, "main", table, patience_s=PATIENCE_S).num_rows == 1
+
+
+def test_tables_that_nobody_came_back_for_keep_no_others_out(hub, alice, repo, viewer, monkeypatch):
+    monkeypatch.setattr("wingman.hub.viewer.service.MAX_WAITING", 2)
+    going_on = Event()
+    monkeypatch.setattr(ViewerService, "_prepare", lambda *_: going_on.wait(10) and TableFacts(1, 1, ()))
+    repo = put(hub, alice, repo, a__csv=b"a\n1\n", b__csv=b"b\n1\n", c__csv=b"c\n1\n")
+    whole = viewer.list_tables(repo)[0]
+    first, second, third = (replace(whole, parts=(part,)) for part in whole.parts)
+    for table in (first, second):
+        with pytest.raises(StillPreparing):
+            viewer.facts(repo, "main", table, patience_s=0.0)
+    with pytest.raises(ViewerBusy):
+        viewer.facts(repo, "main", third)
+
+    going_on.set()
+    viewer._workers.submit(lambda: None).result()  # behind both
+
+    assert viewer.facts(repo, "main", third, patience_s=PATIENCE_S).num_rows == 1
 
 
 def test_a_full_disk_is_told_and_not_remembered(hub, alice, repo, tmp_path, viewer):

@@ -130,6 +130,8 @@ class ViewerService:
             future = self._under_way.get(home.name)
             if future is None:
                 if len(self._under_way) >= MAX_WAITING:
+                    self._forget_ended()
+                if len(self._under_way) >= MAX_WAITING:
                     raise ViewerBusy
                 future = self._workers.submit(self._prepare, repo, revision, table, home)
                 self._under_way[home.name] = future
@@ -142,6 +144,10 @@ class ViewerService:
                 with self._lock:
                     self._under_way.pop(home.name, None)
         return found
+
+    def _forget_ended(self) -> None:
+        """Preparations that are over, and that nobody came back for. With the lock held."""
+        self._under_way = {name: future for name, future in self._under_way.items() if not future.done()}
 
     def known_facts(self, table: Table) -> TableFacts | None:
         """What is known of a table that was prepared before; None if it was not. Raises `TableUnreadable`."""
