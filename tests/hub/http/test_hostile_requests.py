@@ -194,6 +194,14 @@ def test_after_signing_in_nothing_leads_elsewhere(client, target):
     assert there in ("/", "/%0d%0aX:%20y")
 
 
+@pytest.mark.parametrize("char", ["%0D%0A", "%0A", "%0D", "%1B", "%7F", "%C3%A9"])
+def test_an_error_that_quotes_an_address_can_be_sent(client, char):
+    for path in (f"{REPO}/tree/a{char}Set-Cookie:%20b", f"/alice/m/resolve/main/a{char}b"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["X-Error-Message"].isprintable()
+
+
 def test_nul_is_no_text_in_a_query_or_a_form(client):
     assert client.get("/api/models?search=%00").status_code == 400
     assert client.post("/login", data={"name": "\0", "password": "x"}).status_code == 400

@@ -116,13 +116,19 @@ def answer_for(error: HubError, *, base_url: str) -> Answer:
     return Answer(next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500))
 
 
+def header_text(text: str) -> str:
+    """What a header may hold of a message that quotes a stranger: servers refuse to send control characters.
+
+    >>> header_text("Invalid rev id: é\\r\\nSet-Cookie: a=b")
+    'Invalid rev id: ?  Set-Cookie: a=b'
+    """
+    return "".join(char if " " <= char <= "~" else "?" if char > "~" else " " for char in text[:500])
+
+
 def error_response(error: HubError, *, base_url: str) -> Response:
     answer = answer_for(error, base_url=base_url)
     text = str(error)
-    headers = {
-        "X-Error-Message": text.encode("ascii", "replace").decode().replace("\n", " ")[:500],
-        **answer.headers,
-    }
+    headers = {"X-Error-Message": header_text(text), **answer.headers}
     if answer.code is not None:
         headers["X-Error-Code"] = answer.code.value
     if isinstance(error, InvalidToken):

@@ -16,7 +16,7 @@ from wingman.hub.errors import Forbidden, HubError, Invalid, Unauthorized
 from wingman.hub.files.model import LargeFile
 from wingman.hub.git.pointers import SHA256
 from wingman.hub.http.dates import iso
-from wingman.hub.http.errors import answer_for
+from wingman.hub.http.errors import answer_for, header_text
 from wingman.hub.http.fields import optional
 from wingman.hub.http.paging import UnknownCursor, next_link, text_cursor
 from wingman.hub.http.ranges import parse_range
@@ -355,7 +355,7 @@ def _lfs_error(error: HubError, request: HubRequest) -> Response:
     """git-lfs shows `message`, the Python client `error`; both ask for a password only if told how."""
     answer = answer_for(error, base_url=request.base)
     status = 422 if isinstance(error, ObjectDiffers) else answer.status
-    headers = {"X-Error-Message": str(error).encode("ascii", "replace").decode()[:500], **answer.headers}
+    headers = {"X-Error-Message": header_text(str(error)), **answer.headers}
     if answer.code is not None:
         headers["X-Error-Code"] = answer.code.value
     if isinstance(error, Unauthorized) or (isinstance(error, RepoMissing) and error.anonymous):
