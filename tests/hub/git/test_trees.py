@@ -211,6 +211,20 @@ def test_a_few_trees_that_name_endless_files_are_given_up():
         walk(trees, top.oid)
 
 
+def test_a_few_trees_that_give_files_endless_paths_are_given_up():
+    """About 250,000 files, as many letters in the path of each as a path may have."""
+    trees, top = Trees(), make_tree([TreeEntry(f"f{number}", MODE_FILE, blob("x")) for number in range(500)])
+    for number_of_folders in (*[1] * 14, 500):
+        trees.objects[top.oid] = top
+        top = make_tree(
+            TreeEntry(f"{number:03}{'d' * 250}", MODE_DIRECTORY, top.oid) for number in range(number_of_folders)
+        )
+    trees.objects[top.oid] = top
+
+    with pytest.raises(TooManyFiles):
+        walk(trees, top.oid)
+
+
 def test_folders_stacked_on_folders_are_not_followed_without_end():
     trees, top = Trees(), make_tree([TreeEntry("f", MODE_FILE, blob("x"))])
     for _ in range(2000):

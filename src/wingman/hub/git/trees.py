@@ -23,14 +23,19 @@ MAX_DEPTH = 100
 MAX_WALKED = 1_000_000
 """The same folder may stand in many places: a few small trees can name more files than there is memory for."""
 
+MAX_WALKED_CHARACTERS = 100_000_000
+"""Of all their paths together: that few trees can give each of these files a path of thousands of letters."""
+
 _FORBIDDEN_SEGMENTS = {"", ".", "..", ".git"}
 
 
 class TooManyFiles(TooLarge):
-    """A tree with more entries than are listed, compared or copied at once."""
+    """A tree with more entries than are listed, compared or copied at once, or with longer paths to them."""
 
     def __init__(self) -> None:
-        super().__init__(f"There are more than {MAX_WALKED} files here: look at one folder at a time.")
+        super().__init__(
+            f"There are more than {MAX_WALKED} files here, or too long paths to them: look at one folder at a time."
+        )
 
 
 class InvalidPath(Invalid):
@@ -115,7 +120,7 @@ def walk(load: TreeLoader, root: str, *, prefix: str = "") -> list[PathEntry]:
     Raises `TooManyFiles`.
     """
     entries: list[PathEntry] = []
-    level = [(prefix, root)]
+    level, left = [(prefix, root)], MAX_WALKED_CHARACTERS
     while level:
         loaded = load({oid for _, oid in level})
         following = []
@@ -124,6 +129,9 @@ def walk(load: TreeLoader, root: str, *, prefix: str = "") -> list[PathEntry]:
                 raise TooManyFiles
             for child in loaded.get(oid, ()):
                 path = f"{folder}/{child.name}" if folder else child.name
+                left -= len(path)
+                if left < 0:
+                    raise TooManyFiles
                 entries.append(PathEntry(path, child.mode, child.oid))
                 if child.is_directory:
                     following.append((path, child.oid))
