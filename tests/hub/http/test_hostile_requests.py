@@ -217,6 +217,30 @@ def test_json_of_endless_values_is_not_taken_apart(client, path):
     assert "more than" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"gitAttributes": "*.a filter=lfs\n" * 20_000},
+        {"gitIgnore": "*.a\n" * 20_000},
+        {"gitIgnore": "*.a\n" * 5000, "files": [{"path": "d/" * 200 + "f"}]},
+        {"gitAttributes": "*.a filter=lfs\n" * 5000, "files": [{"path": "d/" * 20_000 + "f"}]},
+    ],
+    ids=lambda asked: "-".join(asked),
+)
+def test_rules_for_files_are_few_enough_to_be_held_against_each(client, asked):
+    answer = client.post(f"{REPO}/preupload/main", json={"files": [], **asked})
+
+    assert answer.status_code == 413
+
+
+def test_a_line_of_endless_attributes_is_one_rule(client):
+    asked = {"gitAttributes": "*.a" + " filter=lfs" * 100_000, "files": [{"path": "x.a", "size": 1}]}
+
+    answer = client.post(f"{REPO}/preupload/main", json=asked)
+
+    assert answer.json()["files"][0]["uploadMode"] == "lfs"
+
+
 def test_json_may_hold_long_text():
     text = "[{," * MAX_VALUES + '\\"'
 

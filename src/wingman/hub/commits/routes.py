@@ -35,6 +35,8 @@ from wingman.hub.repos.model import Repo, RepoKind
 COMMIT_BODY_LIMIT = 1 << 30
 MAX_PREUPLOAD_FILES = 1000
 MAX_OPERATIONS = 100_000
+MAX_MATCHES = 50_000_000
+"""Of rules with parts of paths, for one check before an upload: some ten seconds of work."""
 
 
 def validate_yaml(request: HubRequest) -> Response:
@@ -75,6 +77,7 @@ def preupload(request: HubRequest) -> Response:
     known = {entry.path: entry for entry in entries}
     attributes = _attributes(request, repo, revision, body)
     ignored = _ignore_rules(request, repo, revision, body)
+    _check_matches(files, attributes, ignored)
     answers = []
     for item in files:
         path = str(item.get("path", ""))
@@ -91,6 +94,14 @@ def preupload(request: HubRequest) -> Response:
     if any(answer["uploadMode"] == "lfs" and not answer["shouldIgnore"] for answer in answers):
         request.hub.xet.require_room()
     return JSONResponse({"files": answers})
+
+
+def _check_matches(files: list[Any], attributes: Attributes, ignored: IgnoreRules) -> None:
+    """Raises `TooLarge`: the client words rules and paths, and each rule is held against each folder of a path."""
+    depths = [str(item.get("path", "")).count("/") + 1 for item in files]
+    matches = attributes.num_rules * sum(depths) + ignored.num_rules * sum(depth * depth for depth in depths)
+    if matches > MAX_MATCHES:
+        raise TooLarge("There are too many rules for so many paths: ask about fewer files at once.")
 
 
 def _attributes(request: HubRequest, repo: Repo, revision: str, body: Mapping[str, Any]) -> Attributes:

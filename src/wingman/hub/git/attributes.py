@@ -6,7 +6,7 @@ Covers the patterns that people write for LFS (gitattributes(5), gitignore(5) gl
 
 from functools import lru_cache
 
-from wingman.hub.git.globs import Glob
+from wingman.hub.git.globs import MAX_RULES, Glob, TooManyRules
 
 _BINARY = [
     "*.7z",
@@ -76,17 +76,18 @@ def default_attributes(*, with_media: bool) -> bytes:
 
 @lru_cache(maxsize=256)
 def parse_attributes(text: bytes) -> "Attributes":
-    rules = []
+    """Raises `TooManyRules`."""
+    rules: list[tuple[Glob, bool]] = []
     for line in text.decode("utf-8", "replace").splitlines():
         words = line.split()
         # Unlike in .gitignore, a pattern for a folder says nothing of the files in it.
         if len(words) < 2 or words[0].startswith("#") or words[0].endswith("/"):
             continue
-        for word in words[1:]:
-            if word == "filter=lfs":
-                rules.append((Glob(words[0]), True))
-            elif word in ("-filter", "!filter") or word.startswith("filter="):
-                rules.append((Glob(words[0]), False))
+        filters = [word for word in words[1:] if word in ("-filter", "!filter") or word.startswith("filter=")]
+        if filters:
+            if len(rules) == MAX_RULES:
+                raise TooManyRules(".gitattributes")
+            rules.append((Glob(words[0]), filters[-1] == "filter=lfs"))
     return Attributes(tuple(rules))
 
 
@@ -95,6 +96,10 @@ class Attributes:
 
     def __init__(self, rules: tuple[tuple[Glob, bool], ...]) -> None:
         self._rules = rules
+
+    @property
+    def num_rules(self) -> int:
+        return len(self._rules)
 
     def is_lfs(self, path: str) -> bool:
         return next((lfs for pattern, lfs in reversed(self._rules) if pattern.match(path)), False)

@@ -7,7 +7,19 @@ stands between two stars has a fixed length, so a later place is never better.
 
 import re
 
+from wingman.hub.errors import TooLarge
+
+MAX_RULES = 10_000
+"""So many globs are read from one file; compiling more takes seconds."""
+
 _ANYTHING = "**"
+
+
+class TooManyRules(TooLarge):
+    """A `.gitattributes` or `.gitignore` with more lines than are held against every path."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file} has more than {MAX_RULES} rules: say it with fewer patterns.")
 
 
 class Glob:

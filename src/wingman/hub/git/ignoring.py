@@ -1,9 +1,9 @@
 """`.gitignore` at the root of a repository: which paths it leaves out. Source: gitignore(5)."""
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
-from wingman.hub.git.globs import Glob
+from wingman.hub.git.globs import MAX_RULES, Glob, TooManyRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,16 @@ class IgnoreRules:
     """
 
     def __init__(self, text: bytes) -> None:
+        """Raises `TooManyRules`."""
         lines = text.decode("utf-8", "replace").splitlines()
-        self._rules = [rule for line in lines if (rule := _parse(line)) is not None]
+        rules = (rule for line in lines if (rule := _parse(line)) is not None)
+        self._rules = list(islice(rules, MAX_RULES + 1))
+        if len(self._rules) > MAX_RULES:
+            raise TooManyRules(".gitignore")
+
+    @property
+    def num_rules(self) -> int:
+        return len(self._rules)
 
     def ignores(self, path: str) -> bool:
         """Nothing below an ignored folder can be taken back in."""

@@ -48,7 +48,7 @@ class _BoundedLoader(yaml.SafeLoader):
             self._depth -= 1
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Bring in what the mapping merges. Asked for each time it is merged: a chain of merges doubles with each link."""
+        """Bring in what the mapping merges. Asked for each time it is merged: a chain doubles with each link."""
         super().flatten_mapping(node)
         self._num_merged += len(node.value)
         if self._num_merged > MAX_VALUES:
