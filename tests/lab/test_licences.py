@@ -5,7 +5,9 @@ import doctest
 import pytest
 
 from wingman.lab import licences
+from wingman.lab.errors import RecipeError
 from wingman.lab.licences import Licences, check_licences, licence_of_card
+from wingman.lab.recipe import recipe_from_yaml
 
 
 def test_the_model_carries_the_bases_licence_where_both_are_permissive() -> None:
@@ -65,3 +67,20 @@ def test_a_card_that_states_no_single_licence_states_none(card: str) -> None:
 
 def test_the_examples_hold() -> None:
     assert doctest.testmod(licences).failed == 0
+
+
+_ENDLESS = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{link}: &a{link} {{<<: [*a{link - 1}, *a{link - 1}]}}\n" for link in range(1, 40)
+)
+
+
+def test_a_card_of_endless_values_still_states_its_licence() -> None:
+    assert licence_of_card(f"---\n{_ENDLESS}license: [MIT]\n---\n") == "mit"
+    assert licence_of_card("---\na: " + "[" * 5000 + "\n---\n") is None
+    assert licence_of_card("---\nlicense: 3\n---\n") is None
+
+
+@pytest.mark.parametrize("text", [_ENDLESS, "a: &a [1]\nb: *a\n", "a: " + "[" * 5000, "a: 2020-99-99"])
+def test_a_recipe_says_what_it_means_without_aliases(text: str) -> None:
+    with pytest.raises(RecipeError):
+        recipe_from_yaml(f"format: 1\n{text}")

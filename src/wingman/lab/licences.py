@@ -57,13 +57,17 @@ def licence_of_card(text: str) -> str | None:
     if before.strip() or not end:
         return None
     try:
-        stated = yaml.safe_load(front_matter)
-    except yaml.YAMLError:
+        # Its nodes, not its values: cards come from strangers, and a few lines of merges make values without end.
+        root = yaml.compose(front_matter, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
         return None
-    licence = stated.get("license") if isinstance(stated, dict) else None
-    if isinstance(licence, list):
-        licence = licence[0] if len(licence) == 1 else None
-    return licence.lower() if isinstance(licence, str) and licence.lower() != "unknown" else None
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    stated = next((value for key, value in pairs if key.value == "license"), None)
+    if isinstance(stated, yaml.SequenceNode):
+        stated = stated.value[0] if len(stated.value) == 1 else None
+    is_text = isinstance(stated, yaml.ScalarNode) and stated.tag == "tag:yaml.org,2002:str"
+    licence = stated.value.lower() if is_text else "unknown"
+    return None if licence == "unknown" else licence
 
 
 def read_licence(folder: Path) -> str | None:

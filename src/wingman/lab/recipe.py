@@ -128,11 +128,20 @@ class Recipe:
         )
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Without aliases, which no recipe needs: with them a few lines of a stranger mean gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("a recipe has no aliases")
+        return super().compose_node(parent, index)
+
+
 def recipe_from_yaml(text: str, where: str = "the recipe") -> Recipe:
     """Read a recipe. Raises `RecipeError` naming what is wrong with it."""
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"{where} is not valid YAML: {error}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise RecipeError(f"{where} is not a recipe of format {FORMAT}.")
