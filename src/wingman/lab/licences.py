@@ -65,9 +65,9 @@ def licence_of_card(text: str) -> str | None:
     stated = next((value for key, value in pairs if key.value == "license"), None)
     if isinstance(stated, yaml.SequenceNode):
         stated = stated.value[0] if len(stated.value) == 1 else None
-    is_text = isinstance(stated, yaml.ScalarNode) and stated.tag == "tag:yaml.org,2002:str"
-    licence = stated.value.lower() if is_text else "unknown"
-    return None if licence == "unknown" else licence
+    if not isinstance(stated, yaml.ScalarNode) or stated.tag != "tag:yaml.org,2002:str":
+        return None
+    return None if stated.value.lower() == "unknown" else stated.value.lower()
 
 
 def read_licence(folder: Path) -> str | None:
