@@ -135,3 +135,11 @@ def test_labels_that_do_not_fit_the_outputs_are_found_before_the_first_request(t
 
     with pytest.raises(Unservable, match=r"shape \(1, 3\); its 2 labels need \(1, 2\)"):
         load_folder(tmp_path, threads=1, progress=lambda step: None)
+
+
+@pytest.mark.parametrize("number", [10**12, "many"])
+def test_a_config_does_not_fill_memory_with_labels(tmp_path: Path, number: object) -> None:
+    write(tmp_path, "config.json", {"architectures": ["XForSequenceClassification"], "num_labels": number})
+
+    with pytest.raises(Unservable, match="num_labels"):
+        read_model(tmp_path)

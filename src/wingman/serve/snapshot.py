@@ -33,6 +33,7 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
 )
+MAX_LABELS = 100_000
 UNLIMITED = 1_000_000  # tokenizers write a huge integer into `model_max_length` where they know none
 
 
@@ -165,7 +166,10 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
     names = config.get("id2label")
     if names:
         return [str(names[key]) for key in sorted(names, key=int)]
-    return [f"LABEL_{index}" for index in range(config.get("num_labels") or 2)]
+    number = config.get("num_labels") or 2
+    if not isinstance(number, int) or number > MAX_LABELS:
+        raise Unservable(f"config.json states num_labels {number!r}; up to {MAX_LABELS} are served.")
+    return [f"LABEL_{index}" for index in range(number)]
 
 
 def _max_length(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> int:
