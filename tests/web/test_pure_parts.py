@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from wingman.hub.web.charts import MAX_POINTS, line_chart
-from wingman.hub.web.counted import Counted
+from wingman.hub.web.counted import MAX_WAITING, Counted
 from wingman.hub.web.diffs import MAX_ROWS, parse_diff
 from wingman.hub.web.results import flight_figures, parse_results
 
@@ -42,6 +42,19 @@ def test_a_list_does_not_wait_long_for_a_count():
     assert counted.get("key", slow, patience_s=0.01) is None
     go.set()
     assert counted.get("key", slow, patience_s=5) == 5
+
+
+def test_endless_searches_are_not_all_counted():
+    """Each takes half a second of a large Hub: a stranger could keep it counting for days."""
+    go, counted, begun = threading.Event(), Counted[int](), []
+
+    for number in range(MAX_WAITING + 50):
+        assert counted.get(number, lambda: begun.append(1) or int(go.wait(10)), patience_s=0) is None
+    go.set()
+    counted.close()
+
+    assert len(begun) <= MAX_WAITING
+    assert counted.get("key", lambda: 3, patience_s=5) == 3
 
 
 def test_a_count_that_fails_is_tried_again():

@@ -14,6 +14,9 @@ from typing import Generic, TypeVar
 
 _Value = TypeVar("_Value")
 
+MAX_WAITING = 64
+"""So many values are worked out or wait for it: there are more searches than anybody could count."""
+
 
 class Counted(Generic[_Value]):
     """At most `size` values. A value older than `fresh_s` is still given out while it is renewed."""
@@ -30,7 +33,7 @@ class Counted(Generic[_Value]):
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="counted")
 
     def get(self, key: Hashable, count: Callable[[], _Value], *, patience_s: float) -> _Value | None:
-        """The value of `key`; None where there is none yet and counting takes longer than `patience_s`."""
+        """The value of `key`; None where there is none yet and counting takes longer than `patience_s`, or is put off."""
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
@@ -38,6 +41,8 @@ class Counted(Generic[_Value]):
                 if self._clock() - known[0] <= self._fresh_s:
                     return known[1]
             future = self._counting.get(key)
+            if future is None and len(self._counting) >= MAX_WAITING:
+                return None if known is None else known[1]
             if future is None:
                 future = self._counting[key] = self._workers.submit(self._count, key, count)
         if known is not None:
