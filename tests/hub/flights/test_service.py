@@ -148,6 +148,22 @@ def test_a_published_flight_is_seen_by_whoever_may_read_its_model(
         hub.flights.find(bob, "f-1")
 
 
+def test_the_flight_of_a_gated_model_stays_behind_its_gate(hub: Hub, alice: Caller, bob: Caller, mood: Repo):
+    """Its report and its plots are files of the model, too."""
+    hub.flights.record(alice, "f-1", [*BEGINNING, *END])
+    hub.repos.configure(alice, RepoKind.MODEL, "alice/mood", gated="manual")
+
+    for stranger in (bob, ANONYMOUS):
+        assert hub.flights.page(stranger) == []
+        with pytest.raises(FlightMissing):
+            hub.flights.find(stranger, "f-1")
+    assert hub.flights.find(alice, "f-1").id == "f-1"
+
+    hub.access_requests.grant(alice, mood, "bob")
+    assert [flight.id for flight in hub.flights.page(bob)] == ["f-1"]
+    assert hub.flights.find(bob, "f-1").id == "f-1"
+
+
 def test_a_flight_outlives_its_model_for_its_owner_alone(hub: Hub, alice: Caller, bob: Caller, mood: Repo):
     hub.flights.record(alice, "f-1", [*BEGINNING, *END])
 

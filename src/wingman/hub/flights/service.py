@@ -1,7 +1,7 @@
 """Record flights as they report themselves; find them, list them, keep their files.
 
-Who may see a flight: its owner, administrators, and whoever may read the model it published. Its log and its worst
-rows show lines of the data, so `OWNERS_EVENTS` and `OWNERS_FILES` stay with the first two.
+Who may see a flight: its owner, administrators, and whoever may read the files of the model it published. Its log
+and its worst rows show lines of the data, so `OWNERS_EVENTS` and `OWNERS_FILES` stay with the first two.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ from wingman.hub.flights.store import FlightFilter
 from wingman.hub.json_text import load_json
 from wingman.hub.repos.front_matter import read_yaml
 from wingman.hub.repos.model import Repo, RepoId, RepoKind
+from wingman.hub.repos.service import is_let_in
 from wingman.hub.store import Store, Transaction
 
 MAX_FILE_BYTES = 2 << 20
@@ -363,7 +364,7 @@ def _visible(tx: Transaction, caller: Caller, flight_id: str) -> Flight:
     if is_own(caller, flight):
         return flight
     repo = tx.repos.by_id(flight.repo_id) if flight.repo_id is not None else None
-    if repo is None or not may(caller, Permission.REPO_CONTENT_READ, repo):
+    if repo is None or not may(caller, Permission.REPO_CONTENT_READ, repo) or not is_let_in(tx, caller, repo):
         raise FlightMissing(flight_id)
     return flight
 

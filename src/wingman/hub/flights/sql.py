@@ -25,6 +25,8 @@ from wingman.hub.flights.model import (
     Step,
 )
 from wingman.hub.flights.store import FlightFilter, Supervision
+from wingman.hub.gating.model import AccessStatus
+from wingman.hub.gating.sql import access_requests
 from wingman.hub.repos.model import RepoId
 from wingman.hub.repos.sql import is_visible
 from wingman.hub.repos.tables import repos
@@ -127,7 +129,9 @@ class SqlFlights:
             return self._many(query)
         # Two walks along an index each; with "or" it would be one along the whole table.
         seen = self._many(
-            query.join(repos, repos.c.id == flights.c.repo_id).where(is_visible(wanted.visible_to))
+            query.join(repos, repos.c.id == flights.c.repo_id).where(
+                is_visible(wanted.visible_to), _is_let_in(wanted)
+            )
         )
         own = self._many(query.where(flights.c.owner_id == wanted.own)) if wanted.own is not None else []
         merged = {flight.number: flight for flight in (*seen, *own)}
@@ -284,6 +288,17 @@ class SqlFlights:
 
     def _many(self, query: sa.Select[Any]) -> list[Flight]:
         return [_to_flight(row) for row in self._connection.execute(query)]
+
+
+def _is_let_in(wanted: FlightFilter) -> sa.ColumnElement[bool]:
+    """`is_let_in` as a condition on `repos`."""
+    granted = (
+        (access_requests.c.repo_id == repos.c.id)
+        & (access_requests.c.user_id == wanted.own)
+        & (access_requests.c.status == AccessStatus.ACCEPTED.value)
+    )
+    is_member = repos.c.namespace_id.in_(wanted.visible_to.namespace_ids)
+    return sa.or_(repos.c.gated == "", is_member, sa.exists().where(granted))
 
 
 def _conditions(wanted: FlightFilter) -> list[sa.ColumnElement[bool]]:

@@ -31,6 +31,17 @@ def find_visible(tx: Transaction, caller: Caller, kind: RepoKind, full_name: str
     return repo
 
 
+def is_let_in(tx: Transaction, caller: Caller, repo: Repo) -> bool:
+    """Whether no gate keeps the caller from the content: it opens to members, and to those who were granted it."""
+    if repo.gated is None or may(caller, Permission.REPO_GATED_READ, repo):
+        return True
+    # What its owner was granted elsewhere is not what a token for one repository was made for.
+    if caller.user is None or caller.is_confined:
+        return False
+    request = tx.access_requests.find(repo.id, caller.user.id)
+    return request is not None and request.status is AccessStatus.ACCEPTED
+
+
 class RepoService:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -231,13 +242,10 @@ class RepoService:
 
         Raises `RepoGated`.
         """
-        if repo.gated is None or may(caller, Permission.REPO_GATED_READ, repo):
+        if repo.gated is None:
             return
-        # What its owner was granted elsewhere is not what a token for one repository was made for.
-        if caller.user is not None and not caller.is_confined:
-            with self._store.read() as tx:
-                request = tx.access_requests.find(repo.id, caller.user.id)
-            if request is not None and request.status is AccessStatus.ACCEPTED:
+        with self._store.read() as tx:
+            if is_let_in(tx, caller, repo):
                 return
         raise RepoGated(repo.kind, repo.full_name, anonymous=caller.is_anonymous)
 

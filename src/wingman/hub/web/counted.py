@@ -33,7 +33,7 @@ class Counted(Generic[_Value]):
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="counted")
 
     def get(self, key: Hashable, count: Callable[[], _Value], *, patience_s: float) -> _Value | None:
-        """The value of `key`; None where there is none yet and counting takes longer than `patience_s`, or is put off."""
+        """The value of `key`; None where there is none and counting takes longer than `patience_s`, or is put off."""
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
