@@ -6,6 +6,7 @@ import pytest
 
 from tests.web.attacks import CARDS
 from tests.web.conftest import active_parts
+from wingman.hub.web.highlighting import MAX_HIGHLIGHTED_CHARACTERS, highlight_block
 from wingman.hub.web.markdown import Place, render_markdown
 
 PLACE = Place(files_at="/alice/model/blob/main", raw_at="/alice/model/resolve/main")
@@ -104,6 +105,39 @@ def test_a_card_with_200_headings_is_rendered_quickly():
 
     assert len(card.headings) == 200
     assert time.perf_counter() - started < 2.0  # 0.1 s on a quiet machine
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("easytrieve", "\t" * 950 + "\n"),
+        ("autoit", " " * 4800 + "\n"),
+        ("fan", "a" * 4800 + "\n"),
+        ("matlab", "\n"),
+        ("python", "a" * 4800 + "\n"),
+        ("java", "a " * 499 + "\n"),
+        ("markdown", "```easytrieve\n" + "\t" * 950 + "\n```\n"),
+        ("postgresql", "$$" + "\t" * 950 + "$$ LANGUAGE easytrieve;\n"),
+    ],
+    ids=lambda text: text[:10].strip() or "blank",
+)
+def test_code_made_to_be_slow_gets_no_colours(language: str, text: str):
+    """Pygments takes hours for some of these, and nothing else in the process goes on meanwhile."""
+    code = (text * (MAX_HIGHLIGHTED_CHARACTERS // len(text)))[:MAX_HIGHLIGHTED_CHARACTERS]
+    started = time.thread_time()
+
+    highlight_block(code, language)
+
+    assert time.thread_time() - started < 3.0
+
+
+def test_a_card_full_of_slow_code_is_given_up_on():
+    blocks = f"~~~java\n{('a ' * 499 + chr(10)) * 50}~~~\n\n" * 10
+    started = time.thread_time()
+
+    html_of(blocks)
+
+    assert time.thread_time() - started < 6.0
 
 
 @pytest.mark.parametrize(

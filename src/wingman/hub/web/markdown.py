@@ -6,6 +6,7 @@ from other sites become links: pages load nothing from elsewhere.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,8 @@ MAX_DEPTH = 200
 _MAX_FORMULA = 2000
 _MAX_FORMULAS = 500
 _MAX_HIGHLIGHTED = 200
+_MAX_HIGHLIGHTING_S = 2.0
+"""Of the processor, for all of a card's code; what comes after stays plain."""
 _ID_PREFIX = "c-"
 
 _TAGS = {
@@ -200,7 +203,7 @@ def render_markdown(text: str, place: Place) -> RenderedCard:
 
 
 def _rendered(text: str, *, with_html: bool) -> tuple[str, tuple[Heading, ...]]:
-    environment: dict[str, Any] = {"formulas": 0, "highlighted": 0}
+    environment: dict[str, Any] = {"formulas": 0, "highlighted": 0, "highlighting_s": 0.0}
     parser = _parser(with_html)
     tokens = parser.parse(text, environment)
     headings = tuple(_mark_headings(tokens))
@@ -257,8 +260,12 @@ def _constant(html: str) -> Callable[..., str]:
 def _fence(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: dict[str, Any]) -> str:
     token = tokens[index]
     env["highlighted"] += 1
-    language = token.info.split()[0] if token.info.split() and env["highlighted"] <= _MAX_HIGHLIGHTED else ""
-    return f'<pre class="hl" tabindex="0"><code>{highlight_block(token.content, language)}</code></pre>\n'
+    is_affordable = env["highlighted"] <= _MAX_HIGHLIGHTED and env["highlighting_s"] < _MAX_HIGHLIGHTING_S
+    language = token.info.split()[0] if token.info.split() and is_affordable else ""
+    began = time.thread_time()
+    code = highlight_block(token.content, language)
+    env["highlighting_s"] += time.thread_time() - began
+    return f'<pre class="hl" tabindex="0"><code>{code}</code></pre>\n'
 
 
 def _aligned_cell(
