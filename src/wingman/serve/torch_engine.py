@@ -33,9 +33,10 @@ class TorchEngine:
         torch.set_num_threads(threads)
         self._torch: Any = torch
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **safely)
             self._model: Any = AutoModelForSequenceClassification.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32
+                folder, dtype=torch.float32, **safely
             ).eval()
         except (OSError, ValueError, RuntimeError) as error:
             raise Unservable(f"transformers cannot load the model: {error}") from error

@@ -128,6 +128,21 @@ def test_offering_a_file_to_a_gated_repository_is_not_reading_it(hub: Hub, clien
     assert rebuilt(ALICE) == 200
 
 
+def test_what_a_gate_hides_is_not_built_on_by_push_either(client: TestClient):
+    """A pack may be a difference to objects that are here: whoever guessed them right would learn that."""
+    create(client, "gated")
+    refs = "/alice/gated.git/info/refs?service=git-receive-pack"
+    offer = {"title": "An offer", "pullRequest": True}
+    assert client.post("/api/models/alice/gated/discussions", json=offer, headers=BOB).status_code == 201
+    assert client.get(refs, headers=BOB).status_code == 200
+
+    gate = {"gated": "manual"}
+    assert client.put("/api/models/alice/gated/settings", json=gate, headers=ALICE).status_code == 200
+
+    assert client.get(refs, headers=BOB).status_code == 403
+    assert client.get(refs, headers=ALICE).status_code == 200
+
+
 def test_tokens_end(hub: Hub, client: TestClient):
     alice = hub.accounts.find("alice")
     old, _ = hub.accounts.create_token(alice.id, name="old", role=TokenRole.WRITE, expires_at=now())

@@ -54,7 +54,7 @@ def prepare(
             validation=recipe.data.validation,
             test=recipe.data.test,
         )
-        tokenizer = AutoTokenizer.from_pretrained(base.folder)
+        tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False)
         making = cached.with_name(cached.name + ".making")
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(parents=True)

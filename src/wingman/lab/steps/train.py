@@ -69,7 +69,7 @@ def train(
     if training.threads and not torch.cuda.is_available():
         torch.set_num_threads(training.threads)
     keep_freed_memory()
-    tokenizer = AutoTokenizer.from_pretrained(base.folder)
+    tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False)
     set_seed(training.seed)
     model = load_model(base, task.auto_class, task.model_settings(labels))
     started = time.perf_counter()

@@ -16,7 +16,12 @@ def load_model(base: BaseModel, auto_class: str, settings: dict[str, Any]) -> An
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()  # "newly initialised weights": that is the point of a fresh head
     try:
-        return getattr(transformers, auto_class).from_pretrained(base.folder, dtype=torch.float32, **settings)
+        return getattr(transformers, auto_class).from_pretrained(
+            base.folder,
+            dtype=torch.float32,
+            trust_remote_code=False,  # not even asked for: what a base brings along is data
+            **settings,
+        )
     except (ValueError, KeyError) as error:
         raise BaseModelError(f"{base.id} ({base.model_type}) cannot carry this task: {error}") from error
     except MemoryError as error:

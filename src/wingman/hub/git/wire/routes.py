@@ -21,7 +21,7 @@ from wingman.hub.git.wire.pktline import FLUSH, KEEPALIVE, pkt
 from wingman.hub.git.wire.program import find_git
 from wingman.hub.git.wire.service import take_pack
 from wingman.hub.http.errors import answer_for
-from wingman.hub.http.repos import content_repo_in, repo_in
+from wingman.hub.http.repos import content_repo_in
 from wingman.hub.http.requests import HubRequest
 from wingman.hub.repos.model import Repo
 
@@ -66,7 +66,7 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 def _pushable_repo(request: HubRequest) -> Repo:
     """For those who may write, and for whoever opened a pull request; what they may move is checked by ref."""
-    repo = repo_in(request)
+    repo = content_repo_in(request)  # what one may not read, one may not build on either
     request.hub.pull_requests.require_push(request.caller, repo)
     return repo
 
