@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.clients.environments import ClientFailed
 from tests.clients.files import sha256, write_random
 from tests.servers.counting_proxy import CountingProxy
+from tests.servers.hub import LiveHub, accounts
 from wingman.hub.app import open_hub
 from wingman.settings import load_settings
 
@@ -161,6 +163,27 @@ def test_after_a_xorb_was_lost_a_new_epoch_makes_clients_send_it_again(
 
     assert upload(client, repo_id, source)[0]["hash"] == uploaded["hash"]
     assert_readable_whole(client, repo_id, uploaded, source.read_bytes())
+
+
+def test_a_hub_that_was_begun_anew_at_the_same_address_gets_everything_again(make_client, tmp_path):
+    """The client's cache tells Hubs apart by their address alone: the new one must have another."""
+    source = tmp_path / "again.bin"
+    write_random(source, 3 * MB)
+    hub = LiveHub(tmp_path / "home")
+    client = make_client(url=hub.url)
+    client.call("create_repo", repo_id="alice/again")
+    upload(client, "alice/again", source)
+    hub.stop()
+    shutil.rmtree(hub.home)
+
+    hub.home.mkdir()
+    hub.seed(accounts())
+    hub.restart()
+    client.call("create_repo", repo_id="alice/again")
+    (uploaded,) = upload(client, "alice/again", source)
+
+    assert_readable_whole(client, "alice/again", uploaded, source.read_bytes())
+    hub.stop()
 
 
 def assert_readable_whole(client, repo_id, uploaded, data: bytes) -> None:

@@ -14,6 +14,7 @@ from wingman.hub.accounts.sql import namespaces
 from wingman.hub.database import metadata, now, open_engine
 from wingman.hub.repos.tables import repo_tags, repos
 from wingman.hub.schema import MIGRATIONS, SchemaTooNew, bring_up_to_date, current_revision, newest_revision
+from wingman.hub.xet.sql import xet_epochs
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -104,3 +105,16 @@ def test_ids_of_repositories_are_never_given_again(engine: sa.Engine):
         with engine.connect() as connection:
             query = sa.text("SELECT sql FROM sqlite_master WHERE name = 'repos'")
             assert "AUTOINCREMENT" in connection.execute(query).scalar_one()
+
+
+def test_no_two_hubs_begin_at_the_same_epoch(tmp_path: Path):
+    """Else clients would take a Hub for the one that was at its address before."""
+    engines = [open_engine(f"sqlite:///{tmp_path / name}.db") for name in ("one", "two")]
+    epochs = []
+    for engine in engines:
+        bring_up_to_date(engine)
+        with engine.connect() as connection:
+            epochs += connection.scalars(sa.select(xet_epochs.c.epoch)).all()
+        engine.dispose()
+
+    assert len(set(epochs)) == 2

@@ -94,7 +94,7 @@ def test_a_new_epoch_gives_clients_a_new_address(hub, alice, repo):
 
     hub.xet.start_epoch()
 
-    assert hub.xet.connect(alice, repo, may_write=True).epoch == before + 1
+    assert hub.xet.connect(alice, repo, may_write=True).epoch > before
 
 
 def test_the_first_chunk_of_a_file_leads_to_all_of_its_xorbs(hub, alice, repo):

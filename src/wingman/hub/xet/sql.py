@@ -4,6 +4,7 @@ The chunk table of a xorb is two packed columns in a row of its own (about 40 KB
 touching or finding a xorb neither rewrites nor reads it. The sampled index holds about a row per 64 MiB.
 """
 
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,8 @@ from wingman.hub.xet.model import IndexedChunk, NewXorb, StoredXorb, XetFile
 from wingman.hub.xet.shards import Term
 
 _BATCH = 400
+_LARGEST_STEP = 1 << 16
+"""Between epochs: small enough for thousands of them in an address of nine digits."""
 _TERM = np.dtype([("xorb", "V32"), ("length", "<u4"), ("first", "<u4"), ("end", "<u4")])
 
 
@@ -229,9 +232,9 @@ class SqlChunks:
         return IndexedChunk(bytes(row.xorb), None if row.file_hash is None else bytes(row.file_hash))
 
     def epoch(self) -> int:
-        return self._connection.execute(sa.select(sa.func.max(xet_epochs.c.epoch))).scalar_one() or 1
+        return self._connection.execute(sa.select(sa.func.max(xet_epochs.c.epoch))).scalar_one()
 
     def start_epoch(self, *, at: datetime) -> int:
-        following = self.epoch() + 1
+        following = self.epoch() + 1 + secrets.randbelow(_LARGEST_STEP)
         insert_ignoring_known(self._connection, xet_epochs, [{"epoch": following, "started_at": at}])
         return following

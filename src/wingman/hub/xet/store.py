@@ -56,7 +56,11 @@ class Chunks(Protocol):
     def find_chunk(self, tenant: NamespaceId, chunk_hash: bytes) -> IndexedChunk | None: ...
 
     def epoch(self) -> int:
-        """The current epoch, from 1."""
+        """The current epoch: drawn at random for a new store, and greater with each `start_epoch`."""
 
     def start_epoch(self, *, at: datetime) -> int:
-        """Make clients forget what they know of this store: their caches are keyed by its address."""
+        """Make clients forget what they know of this store: their caches are keyed by its address.
+
+        The step to the new epoch is random. A store restored from a backup does not know which epochs came after
+        it, and must not meet one of them again.
+        """
