@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.new_hubs import write_empty_database
 from wingman.hub.blobs.opening import open_blobs
 from wingman.hub.blobs.store import Blobs
 from wingman.hub.database import open_engine
@@ -27,6 +28,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     if request.param == "sqlite":
+        write_empty_database(tmp_path / "hub.db")
         url = f"sqlite:///{tmp_path / 'hub.db'}"
     else:
         url = request.getfixturevalue("postgres_url")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.new_hubs import open_new_hub
 from wingman.hub.access.model import Caller
-from wingman.hub.app import Hub, open_hub
-from wingman.settings import load_settings
+from wingman.hub.app import Hub
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    opened = open_hub(load_settings({"home": tmp_path / "home"}, environ={}))
+    opened = open_new_hub(tmp_path / "home")
     yield opened
     opened.close()
 

@@ -21,6 +21,8 @@ from wingman.hub.http.requests import CSRF_HEADER, SESSION_COOKIE
 from wingman.hub.repos.model import RepoKind
 from wingman.settings import load_settings
 
+pytestmark = pytest.mark.slow
+
 SECRET = "tulip-4711"
 """A word that stands in the name, card, files and discussions of whatever is hidden, and nowhere else."""
 

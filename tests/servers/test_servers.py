@@ -13,6 +13,8 @@ import sqlalchemy
 from tests.servers.counting_proxy import CountingProxy
 from tests.servers.processes import ServerDidNotStart, ServerProcess, free_port
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_test_gets_an_empty_database_with_the_extensions_for_search(postgres_cluster, postgres_url):
     engine = sqlalchemy.create_engine(postgres_url)

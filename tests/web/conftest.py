@@ -10,12 +10,12 @@ import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
 
+from tests.new_hubs import open_new_hub
 from wingman.hub.access.model import Caller
-from wingman.hub.app import Hub, create_app, open_hub
+from wingman.hub.app import Hub, create_app
 from wingman.hub.commits.model import AddFile, CommitRequest
 from wingman.hub.http.requests import SESSION_COOKIE
 from wingman.hub.repos.model import Repo, RepoKind
-from wingman.settings import load_settings
 
 PASSWORD = "correct horse battery staple"
 BASE = "http://hub.test"
@@ -51,7 +51,7 @@ def token_in(html: str) -> str:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    opened = open_hub(load_settings({"home": tmp_path / "home"}, environ={}))
+    opened = open_new_hub(tmp_path / "home")
     yield opened
     opened.close()
 

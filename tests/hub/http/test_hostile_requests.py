@@ -17,6 +17,8 @@ from wingman.hub.app import Hub, create_app
 from wingman.hub.http.requests import HubRequest
 from wingman.hub.json_text import MAX_VALUES, load_json
 
+pytestmark = pytest.mark.slow
+
 REPO = "/api/models/alice/m"
 DEEP = b'{"files":' + b"[" * 20_000
 ALICE = {"Authorization": "Bearer alice-writes"}
