@@ -134,13 +134,14 @@ class BatcherRuns(RuleBasedStateMachine):
         self.batcher.withdraw([position])
         del self.waiting[position]
 
-    @rule()
-    def take(self) -> None:
-        batch = self.batcher.take()
+    @rule(shares=st.integers(1, 5))
+    def take(self, shares: int) -> None:
+        batch = self.batcher.take(shares=shares)
         if batch is None:
             assert not self.waiting
             return
         assert min(self.waiting) in batch.positions
+        assert len(batch.rows) <= -(-len(self.waiting) // shares)
         for position, row in zip(batch.positions, batch.rows, strict=True):
             assert self.waiting.pop(position) == row
 

@@ -32,11 +32,12 @@ class LengthEngine:
         return np.array([[row.ids[0]] for row in rows], dtype=np.float32)
 
 
-def test_requests_that_arrive_together_share_a_run() -> None:
+@pytest.mark.parametrize(("num_lanes", "batches"), [(1, [10]), (2, [5, 5])])
+def test_requests_that_arrive_together_share_the_runs(num_lanes: int, batches: list[int]) -> None:
     engine = LengthEngine()
 
     async def ask() -> list[Logits]:
-        scheduler = Scheduler(engine, BatchLimits(), num_lanes=2)
+        scheduler = Scheduler(engine, BatchLimits(), num_lanes=num_lanes)
         try:
             return await asyncio.gather(*(scheduler.predict(["x" * length]) for length in range(10)))
         finally:
@@ -45,7 +46,7 @@ def test_requests_that_arrive_together_share_a_run() -> None:
     answers = asyncio.run(ask())
 
     assert [answer.tolist() for answer in answers] == [[[length]] for length in range(10)]
-    assert engine.batches == [10]
+    assert engine.batches == batches
 
 
 def test_a_request_of_many_rows_keeps_their_order_over_several_runs() -> None:

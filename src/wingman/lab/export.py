@@ -69,16 +69,6 @@ def rows_a_run(precision: str) -> int:
     return 1 if precision == "int8" else 32
 
 
-def open_session(path: Path, threads: int) -> Any:
-    """An ONNX Runtime session on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = max(1, threads)
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 def run_in_order(
     session: Any,
     token_ids: Sequence[Sequence[int]],

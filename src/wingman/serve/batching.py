@@ -110,11 +110,14 @@ class Batcher(Generic[RowT]):
         self.withdraw(late)
         return tuple(late)
 
-    def take(self) -> Batch[RowT] | None:
-        """The next batch, always with the row that waited longest in it; None when nothing waits."""
+    def take(self, *, shares: int = 1) -> Batch[RowT] | None:
+        """The next batch, always with the row that waited longest in it; None when nothing waits.
+
+        shares: runs that could begin now. What waits is shared out among them.
+        """
         if not self._waiting:
             return None
-        chosen = self._choose()
+        chosen = self._choose(min(self.limits.max_rows, -(-len(self._waiting) // shares)))
         self.withdraw([waiting.position for waiting in chosen])
         return Batch(
             positions=tuple(waiting.position for waiting in chosen),
@@ -127,14 +130,14 @@ class Batcher(Generic[RowT]):
         known = self._seconds_per_row
         self._seconds_per_row = pace if known is None else 0.9 * known + 0.1 * pace
 
-    def _choose(self) -> list[_Waiting[RowT]]:
+    def _choose(self, max_rows: int) -> list[_Waiting[RowT]]:
         oldest = next(iter(self._waiting.values()))
         anchor = oldest.row.num_tokens
         # Sorting is stable: of two rows equally near in length the one that came first goes first.
         nearest = sorted(self._waiting.values(), key=lambda waiting: abs(waiting.row.num_tokens - anchor))
         chosen, longest = [oldest], anchor
         for waiting in nearest:
-            if len(chosen) >= self.limits.max_rows:
+            if len(chosen) >= max_rows:
                 break
             if waiting is oldest:
                 continue

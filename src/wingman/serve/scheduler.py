@@ -72,7 +72,7 @@ class Scheduler:
         for position in self._batcher.expire(now=loop.time()):
             waited = Busy("This request waited too long for its turn. Try again later.", retry_after_s=5.0)
             self._settle(position, waited)
-        while self._num_idle_lanes and (batch := self._batcher.take()) is not None:
+        while self._num_idle_lanes and (batch := self._batcher.take(shares=self._num_idle_lanes)) is not None:
             self._num_idle_lanes -= 1
             run = loop.run_in_executor(self._lanes, self._engine.run, batch.rows)
             run.add_done_callback(partial(self._finish, batch, loop.time()))

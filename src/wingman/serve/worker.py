@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 EXIT_UNSERVABLE = 2
+_ROWS_ALONE_A_RUN = 4
+"""Of rows that run one after another a lane gets a few at once, so that it does not wait for each to be handed out."""
+
 DRAIN_S = 25
 """Platforms send SIGKILL 30 s after SIGTERM."""
 
@@ -151,7 +154,7 @@ class _Worker:
         lanes = self._options.num_lanes or default_lanes
         limits = self._options.limits
         if model.facts.runs_rows_alone:
-            limits = replace(limits, max_rows=1)
+            limits = replace(limits, max_rows=_ROWS_ALONE_A_RUN, padding_allowance=limits.max_tokens)
         self._scheduler = Scheduler(model.engine, limits, num_lanes=lanes)
         self._app.ready(model, self._scheduler)
         _log.info("ready after %.1f s: %s answers at %s", seconds, model.name, self._address())

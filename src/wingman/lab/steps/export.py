@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wingman.lab.events import Events
-from wingman.lab.export import export_onnx, open_session, quantize_int8, rows_a_run, run_in_order
+from wingman.lab.export import export_onnx, quantize_int8, rows_a_run, run_in_order
 from wingman.lab.recipe import Recipe
 from wingman.lab.run import Run
 from wingman.lab.steps.prepare import read_split
@@ -70,8 +70,10 @@ def _check(
     run: Run, task: Task, precision: str, recipe: Recipe, padding: int, events: Events
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Compare an engine with the trained model on every validation and test row. Returns (facts, test scores)."""
+    from wingman.serve.onnx_engine import open_session
+
     path = run.path(FILES[precision])
-    session = open_session(path, recipe.training.threads)
+    session = open_session(path, threads=recipe.training.threads)
     trained = np.load(run.path("scores", "model.npz"))
     facts: dict[str, Any] = {"megabytes": round(path.stat().st_size / 1e6, 1)}
     scores = {}

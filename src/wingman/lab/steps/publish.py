@@ -15,7 +15,7 @@ import pandas as pd
 
 from wingman.lab.errors import HubError
 from wingman.lab.events import Events
-from wingman.lab.export import open_session, rows_a_run, run_in_order
+from wingman.lab.export import rows_a_run, run_in_order
 from wingman.lab.hub import Hub, check_target, check_token
 from wingman.lab.metrics.paired import mcnemar
 from wingman.lab.recipe import Recipe
@@ -84,12 +84,14 @@ def _answers_of(folder: Path, recipe: Recipe, texts: list[str]) -> list[str]:
     """The labels another version's served graph gives."""
     from transformers import AutoTokenizer
 
+    from wingman.serve.onnx_engine import open_session
+
     serving = json.loads((folder / "serving.json").read_text("utf-8"))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     frame = pd.DataFrame({"text": texts, "label": 0})
     ids = find_task(recipe.task).encode(tokenizer, frame, serving["max_length"])["input_ids"]
     outputs = run_in_order(
-        open_session(folder / serving["file"], recipe.training.threads),
+        open_session(folder / serving["file"], threads=recipe.training.threads),
         ids,
         padding=int(tokenizer.pad_token_id or 0),
         batch_rows=rows_a_run(serving["precision"]),
