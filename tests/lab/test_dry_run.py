@@ -57,6 +57,16 @@ BAD = {
         NO_HUB,
         ["No Hub answers at http://127.0.0.1:9", "wingman up", "--no-publish"],
     ),
+    "a number to each row": (
+        "text,score\n" + "".join(f"the text of row {i},{i / 7:.4f}\n" for i in range(60)),
+        [],
+        ["Column 'score' holds 60 different numbers", "named ranges", "--column label=NAME"],
+    ),
+    "a label to each row": (
+        "text,label\n" + "".join(f"the text of row {i},user-{i}\n" for i in range(60)),
+        [],
+        ["Column 'label' has 60 different values in 60 rows", "--column label="],
+    ),
     "no such column": (
         "text\n" + "a few words\n" * 30,
         [],

@@ -94,6 +94,9 @@ def check_classes(
                 advice="Add rows of another class, or name the right column with --column label=…",
             )
         ]
+    measured = _check_measured(labels, column, places)
+    if measured:
+        return measured
     if len(counts) > max(2, len(labels) * MAX_CLASSES_SHARE):
         message = (
             f"Column {column!r} has {len(counts):,} different values in {len(labels):,} rows: "
@@ -109,7 +112,7 @@ def check_classes(
                 advice="Name the right column with --column label=…",
             )
         ]
-    findings = _check_measured(labels, column, places)
+    findings = []
     rare = counts[counts < MIN_ROWS_PER_CLASS]
     if len(rare):
         rows = np.flatnonzero(labels.isin(rare.index).to_numpy())

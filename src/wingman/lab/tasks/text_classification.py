@@ -32,7 +32,7 @@ _LABEL = Role(
     "what is to be said of it",
     tuple(
         "label labels class sentiment category target topic intent tag polarity rating stars is_spam spam y answer "
-        "output verdict type department queue "
+        "output verdict type department queue score grade "
         "kategorie klasse thema etikett catégorie categorie classe étiquette categoría categoria etiqueta".split()
     ),
 )
@@ -64,8 +64,11 @@ def recognise(table: Table, named: Mapping[str, str]) -> list[ColumnGuess]:
 def _best(
     table: Table, role: Role, score: Callable[[pd.Series], tuple[float, str]], taken: list[str]
 ) -> ColumnGuess | None:
-    """Name and content count half each; a rival close behind halves the confidence."""
-    ranked = []
+    """Name and content count half each; a rival close behind halves the confidence.
+
+    Where no content will do, a column that has the name is taken, so that the checks say what is wrong with it.
+    """
+    ranked, named_only = [], []
     for column in table.frame.columns:
         if column in taken:
             continue
@@ -74,8 +77,10 @@ def _best(
         if by_content > 0:
             named_so = "named like one, " if by_name else ""
             ranked.append(((by_name + by_content) / 2, column, named_so + reason))
+        elif by_name > 0 and reason:
+            named_only.append(ColumnGuess(role.name, column, 0.1, f"named like one, but {reason}"))
     if not ranked:
-        return None
+        return named_only[0] if named_only else None
     ranked.sort(key=lambda item: -item[0])
     best, column, reason = ranked[0]
     if len(ranked) > 1 and best - ranked[1][0] < 0.1:
@@ -99,7 +104,7 @@ def _label_score(values: pd.Series) -> tuple[float, str]:
         return 0.0, ""
     distinct = values.nunique()
     if distinct > max(2, len(values) * checks.MAX_CLASSES_SHARE):
-        return 0.0, ""
+        return 0.0, f"{distinct:,} different values"
     short = 1.0 if values.str.len().median() <= 40 else 0.2
     numeric = pd.to_numeric(values, errors="coerce").notna().all() and distinct > 10
     unlikely = numeric or distinct == 1 or values.str.fullmatch(_DATE).all()
