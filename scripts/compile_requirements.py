@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
 # File -> the extras it holds. The first is resolved freely, the others within it.
-SETS = {"dev.txt": ("dev",), "lab.txt": ("lab",), "hub.txt": ("viewer",)}
+SETS = {"dev.txt": ("dev",), "lab.txt": ("lab",), "hub.txt": ("serve", "viewer")}
 HEADER = "# Compiled from pyproject.toml by `make requirements`; do not edit.\n"
 # Belongs to one platform or one machine: never in a file that every platform installs.
 FOREIGN = re.compile(r"^\s*-|://|file:| @ |\+[a-z]|^(nvidia|triton|cuda)", re.IGNORECASE)

@@ -107,6 +107,17 @@ def test_commands_find_the_hub_that_runs_here_and_may_use_it(
     assert reach_hub(wingman.home, None) == ("http://hub.example", "hf_mine")
 
 
+def test_without_a_hub_a_model_is_asked_for_here_and_never_elsewhere(wingman: Commands) -> None:
+    assert reach_hub(wingman.home, None) == ("http://127.0.0.1:8080", None)
+    (wingman.home).mkdir()
+    (wingman.home / "wingman.toml").write_text("port = 9\n")
+
+    refused = wingman("serve", "me/model", "--port", "0")
+
+    assert refused.returncode == 1
+    assert "me/model could not be loaded from http://127.0.0.1:9: " in refused.stderr
+
+
 def test_another_process_with_the_number_of_a_killed_hub_is_not_taken_for_it(wingman: Commands) -> None:
     note = wingman.home / "hub" / "running.json"
     note.parent.mkdir(parents=True)

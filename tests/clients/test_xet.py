@@ -186,6 +186,28 @@ def test_a_hub_that_was_begun_anew_at_the_same_address_gets_everything_again(mak
     hub.stop()
 
 
+def test_what_a_restored_hub_lost_is_sent_again(make_client, tmp_path):
+    source = tmp_path / "lost.bin"
+    write_random(source, 3 * MB)
+    hub = LiveHub(tmp_path / "home")
+    client = make_client(url=hub.url)
+    client.call("create_repo", repo_id="alice/lost")
+    hub.stop()
+    shutil.copytree(hub.home, tmp_path / "backup")
+    hub.restart()
+    upload(client, "alice/lost", source)
+
+    hub.stop()
+    shutil.rmtree(hub.home)
+    shutil.copytree(tmp_path / "backup", hub.home)
+    hub.run("admin", "restored")
+    hub.restart()
+    (uploaded,) = upload(client, "alice/lost", source)
+
+    assert_readable_whole(client, "alice/lost", uploaded, source.read_bytes())
+    hub.stop()
+
+
 def assert_readable_whole(client, repo_id, uploaded, data: bytes) -> None:
     found = client.run_script(
         "xet_download.py", repo=repo_id, hash=uploaded["hash"], size=len(data), ranges=[(0, len(data))]

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
-    "hub.txt": {"viewer"},
+    "hub.txt": {"serve", "viewer"},
     "lab.txt": {"lab", "serve", "viewer"},
     "dev.txt": {"dev", "lab", "serve", "viewer", "postgres"},
 }

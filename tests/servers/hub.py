@@ -73,7 +73,11 @@ class LiveHub:
         """Create or update accounts; see `wingman admin seed`."""
         file = self.home.with_name(f"{self.home.name}-accounts.json")
         file.write_text(json.dumps(seed))
-        command = [_wingman(), "admin", "seed", str(file), "--home", str(self.home)]
+        self.run("admin", "seed", str(file))
+
+    def run(self, *words: str) -> None:
+        """A command of `wingman` over this home."""
+        command = [_wingman(), *words, "--home", str(self.home)]
         finished = subprocess.run(command, env=self.environ, capture_output=True, text=True)
         if finished.returncode:
             raise RuntimeError(f"{' '.join(command)}: {finished.stdout}{finished.stderr}")

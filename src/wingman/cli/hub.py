@@ -61,20 +61,22 @@ def find_running(settings: Settings) -> RunningHub | None:
     return running if running.is_alive else None
 
 
-def reach_hub(home: Path, named: str | None) -> tuple[str | None, str | None]:
-    """(address, token) of the Hub to use: the one named, `HF_ENDPOINT`'s, else the one that runs here.
+def reach_hub(home: Path, named: str | None) -> tuple[str, str | None]:
+    """(address, token) of the Hub to use: the one named, `HF_ENDPOINT`'s, else the one that runs here or would.
 
-    None leaves the choice to the public client. On the Hub that runs here, the administrator's first token will do
-    where `HF_TOKEN` names none.
+    Never a public Hub by accident. On the Hub that runs here, the administrator's first token will do where `HF_TOKEN`
+    names none.
     """
-    running = find_running(load_settings({"home": str(home)}))
-    endpoint = named or os.environ.get("HF_ENDPOINT") or (running.url if running else None)
+    settings = load_settings({"home": str(home)})
+    running = find_running(settings)
+    here = running.url if running else f"http://127.0.0.1:{settings.port}"
+    endpoint = named or os.environ.get("HF_ENDPOINT") or here
     token = os.environ.get("HF_TOKEN")
     kept = home / "admin-token"
-    is_here = running is not None and endpoint is not None and endpoint.rstrip("/") == running.url
+    is_here = running is not None and endpoint.rstrip("/") == running.url
     if token is None and is_here and kept.is_file():
         token = kept.read_text().strip()
-    return endpoint, token
+    return endpoint.rstrip("/"), token
 
 
 @click.command()
@@ -262,7 +264,7 @@ def status(home: str | None, config: Path | None) -> None:
 
 @click.group()
 def admin() -> None:
-    """Accounts and provisioning; works on a stopped and on a running Hub."""
+    """Accounts, provisioning and restoring; works on a stopped and on a running Hub."""
 
 
 @admin.command()
@@ -299,3 +301,21 @@ def reset_password(name: str, password: str, home: str | None, config: Path | No
     accounts.set_password(accounts.find(name).id, password)
     store.close()
     click.echo(f"{name} has a new password.")
+
+
+@admin.command()
+@_home
+@_config
+def restored(home: str | None, config: Path | None) -> None:
+    """To be said once after database or objects came back from a backup, before the Hub starts again.
+
+    Clients remember which parts of large files the Hub has. From now on they forget it, and send again what was lost.
+    """
+    from wingman.hub.app import open_store
+    from wingman.hub.database import now
+
+    store = open_store(load_settings({"home": home}, config=config))
+    with store.write() as tx:
+        tx.chunks.start_epoch(at=now())
+    store.close()
+    click.echo("Clients will send again what this Hub does not have.")

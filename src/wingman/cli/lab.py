@@ -4,7 +4,6 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -93,13 +92,6 @@ def friendly(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _find_hub(home: Path, named: str | None) -> tuple[str, str | None]:
-    from wingman.lab.hub import chosen_endpoint
-
-    endpoint, token = reach_hub(home, named)
-    return chosen_endpoint(endpoint), token
-
-
 def _request(data: str, home: str | None, endpoint: str | None, options: dict[str, Any]) -> Any:
     from wingman.lab.request import Request
 
@@ -110,7 +102,7 @@ def _request(data: str, home: str | None, endpoint: str | None, options: dict[st
         if not equals:
             raise click.BadParameter(f"{pair!r} is not ROLE=NAME, e.g. --column text=review")
         columns[role] = name
-    chosen, token = _find_hub(folder, endpoint)
+    chosen, token = reach_hub(folder, endpoint)
     publish = not options.pop("no_publish")
     return Request(
         data=data, home=folder, endpoint=chosen, token=token, columns=columns, publish=publish, **options
@@ -267,7 +259,7 @@ def _do_steps(
 
     folder = load_settings({"home": home}).home
     run = open_run(folder, run_id)
-    chosen, token = _find_hub(folder, endpoint)
+    chosen, token = reach_hub(folder, endpoint)
     with make_progress() as progress:
         flight = reopen(
             run, Events(run.path("events.jsonl"), [progress]), token=token, endpoint=chosen, to=to
@@ -297,7 +289,7 @@ def card(run: str | None, endpoint: str | None, home: str | None) -> None:
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--to", metavar="NAMESPACE/NAME", help="Repository to publish to, if the run does not say.")
+@click.option("--to", metavar="NAMESPACE/NAME", help="Repository to publish to. [the run's]")
 @_hub
 @_home
 @friendly
@@ -317,5 +309,5 @@ def starter(namespace: str | None, endpoint: str | None, home: str | None) -> No
     from wingman.lab.starter.publish import publish_starter
 
     folder = load_settings({"home": home}).home
-    chosen, token = _find_hub(folder, endpoint)
+    chosen, token = reach_hub(folder, endpoint)
     publish_starter(connect(chosen, token), folder, namespace=namespace, say=click.echo)

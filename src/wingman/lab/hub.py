@@ -57,7 +57,8 @@ def connect(endpoint: str, token: str | None) -> Hub:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise HubError(
-                f"The Hub at {endpoint} does not accept this token. Make a new one there and log in: hf auth login",
+                f"The Hub at {endpoint} does not accept this token. Make a new one there and log in: "
+                f"HF_ENDPOINT={endpoint} hf auth login",
                 endpoint=endpoint,
             ) from error
         raise HubError(
@@ -106,7 +107,7 @@ def check_token(hub: Hub) -> None:
     if hub.only_reads:
         raise HubError(
             f"The token of {hub.user} on {hub.endpoint} may only read. Make one there that may write, and log in "
-            "with it: hf auth login",
+            f"with it: HF_ENDPOINT={hub.endpoint} hf auth login",
             endpoint=hub.endpoint,
         )
 

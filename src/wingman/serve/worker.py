@@ -139,7 +139,8 @@ class _Worker:
             loop.call_soon_threadsafe(self._give_up, Farewell(EXIT_UNSERVABLE, str(error)))
         except Exception as error:  # noqa: BLE001 - the outermost handler of this thread
             _log.exception("loading %s failed", options.source)
-            loop.call_soon_threadsafe(self._give_up, Farewell(EXIT_FAILED, f"Loading failed: {error}"))
+            reason = f"{options.source} could not be loaded{_from(options)}: {error}"
+            loop.call_soon_threadsafe(self._give_up, Farewell(EXIT_FAILED, reason))
         else:
             seconds = time.monotonic() - started
             loop.call_soon_threadsafe(self._ready, model, seconds)
@@ -199,6 +200,10 @@ def _load(options: WorkerOptions, progress: Progress) -> LoadedModel:
         threads=options.threads,
         progress=progress,
     )
+
+
+def _from(options: WorkerOptions) -> str:
+    return f" from {options.endpoint}" if isinstance(options.source, str) and options.endpoint else ""
 
 
 def num_cores() -> int:

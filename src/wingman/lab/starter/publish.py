@@ -26,7 +26,7 @@ def publish_starter(
     """
     if hub.user is None:
         raise HubError(
-            f"To publish the starter kit on {hub.endpoint}, log in first: hf auth login",
+            f"To publish the starter kit on {hub.endpoint}, log in first: HF_ENDPOINT={hub.endpoint} hf auth login",
             endpoint=hub.endpoint,
         )
     namespace = namespace or hub.user
