@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ import pandas as pd
 import pytest
 
 from tests.lab.conftest import make_reviews
-from wingman.lab.flight import fly
+from wingman.lab.errors import BaseModelError, RecipeError
+from wingman.lab.events import Events
+from wingman.lab.flight import begin, fly, reopen
 from wingman.lab.request import Request
 from wingman.lab.run import Run, open_run
 
@@ -335,3 +339,115 @@ def test_labels_may_consist_of_any_characters(tmp_path, tiny_base, recwarn):
     assert {row[1].strip() for row in cells} >= {"yes \\| no", "two lines", "😀 \\`code\\` \\<b\\>"}
     assert "$\\frac{$" in run.path("evaluation", "confusion.svg").read_text("utf-8")
     assert [str(warning.message) for warning in recwarn if "Glyph" in str(warning.message)] == []
+
+
+class Killed(Exception):
+    """What a test throws into a flight."""
+
+
+@pytest.mark.parametrize("moment", ["while it waits for a better state", "after it has stopped"])
+def test_early_stopping_goes_on_as_if_nothing_had_been(tmp_path, reviews, tiny_base, monkeypatch, moment):
+    from wingman.lab.training import methods
+
+    make_reviews(150).to_csv(reviews, index=False)
+
+    def request(home: str) -> Request:
+        return Request(
+            data=str(reviews), home=tmp_path / home, base=str(tiny_base), **{**FAST, "epochs": 40.0}
+        )
+
+    fly(request("whole"))
+    whole = open_run(tmp_path / "whole")
+    trained = whole.require("train")["summary"]
+    waits = next(entry["step"] for entry in trained["history"] if entry["step"] > trained["best"]["step"])
+    assert waits < trained["steps"], "the training must wait for more than one epoch"
+
+    def kill(event: dict) -> None:
+        if event["event"] == "metric" and event["name"] == "loss" and event["at"] > waits:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        if moment == "after it has stopped":
+            patch.setattr(methods, "merge", lambda *_: (_ for _ in ()).throw(Killed()))
+            fly(request("killed"))
+        else:
+            fly(request("killed"), listeners=[kill])
+    fly(request("killed"))
+    resumed = open_run(tmp_path / "killed")
+
+    again = resumed.require("train")["summary"]
+    assert again["resumed_from"] is not None
+    assert (again["steps"], again["best"]) == (trained["steps"], trained["best"])
+    assert digest(resumed.path("model", "model.safetensors")) == digest(whole.path("model", "model.safetensors"))
+
+
+def test_checkpoints_of_other_data_are_not_gone_on_from(tmp_path, reviews, tiny_base, monkeypatch):
+    from wingman.lab.training import methods
+
+    request = Request(data=str(reviews), home=tmp_path, base=str(tiny_base), **{**FAST, "epochs": 2.0})
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(methods, "merge", lambda *_: (_ for _ in ()).throw(Killed()))
+        fly(request, run_name="mine")
+    make_reviews(seed=1).to_csv(reviews, index=False)
+
+    fly(request, run_name="mine")
+
+    assert Run(tmp_path / "runs" / "mine").require("train")["summary"]["resumed_from"] is None
+
+
+def test_a_flight_that_breaks_unexpectedly_says_so_in_its_events(tmp_path, reviews, tiny_base, monkeypatch):
+    from wingman.lab.steps import baseline
+
+    said = []
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(baseline, "baseline", lambda *_: (_ for _ in ()).throw(Killed("of a test")))
+        fly(Request(data=str(reviews), home=tmp_path, base=str(tiny_base), **FAST), listeners=[said.append])
+
+    assert said[-1]["event"] == "flight_failed"
+    assert said[-1]["error"] == "Killed: of a test"
+
+
+def test_two_flights_may_prepare_the_same_rows_at_once(tmp_path, reviews, tiny_base, monkeypatch):
+    from wingman.lab.steps import prepare
+
+    request = Request(data=str(reviews), home=tmp_path, base=str(tiny_base), **{**FAST, "epochs": 1.0})
+    write, began = prepare._write_splits, []
+
+    def write_while_another_does(folder: Path, *rest) -> None:
+        began.append(folder)
+        if len(began) == 1:
+            fly(replace(request, method="features"))
+        write(folder, *rest)
+
+    monkeypatch.setattr(prepare, "_write_splits", write_while_another_does)
+    fly(request)
+
+    assert len(set(began)) == 2
+    assert [path for path in (tmp_path / "cache" / "prepared").iterdir() if not prepare._is_whole(path)] == []
+    assert len(list((tmp_path / "runs").glob("*/result.json"))) == 2
+
+
+def test_a_run_is_worked_on_by_one_flight_at_a_time(tmp_path, reviews, tiny_base):
+    request = Request(data=str(reviews), home=tmp_path, base=str(tiny_base), **{**FAST, "epochs": 1.0})
+
+    with Run(tmp_path / "runs" / "mine").held(), pytest.raises(RecipeError, match=f"process {os.getpid()}"):
+        fly(request, run_name="mine")
+    fly(request, run_name="mine")
+
+    assert Run(tmp_path / "runs" / "mine").path("result.json").is_file()
+
+
+def test_a_step_is_not_done_with_another_base_than_the_run_began_with(tmp_path, reviews, tiny_base, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_base, tmp_path / "mine")
+    request = Request(data=str(reviews), home=tmp_path / "home", base="./mine", **{**FAST, "epochs": 1.0})
+    begun = begin(request, events=Events(None))
+    begun.do("prepare")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert reopen(begun.run, Events(None)).base.digest == begun.base.digest
+    config = tmp_path / "mine" / "config.json"
+    config.write_text(config.read_text().replace("{", '{"other": 1,', 1))
+    with pytest.raises(BaseModelError, match=r"not the base that run .* began with"):
+        reopen(begun.run, Events(None))

@@ -142,6 +142,27 @@ def test_a_flight_on_changed_data_says_whether_v2_is_better(hub, first, tmp_path
     assert f"{REPO}@v2" in card
 
 
+def test_the_card_names_the_version_it_becomes_though_another_flight_published_meanwhile(
+    hub, tmp_path, tiny_base
+):
+    make_reviews(60).to_csv(tmp_path / "a.csv", index=False)
+    request = request_for(hub, tmp_path / "a.csv", tmp_path / "home", tiny_base, epochs=1.0, to="alice/raced")
+
+    def publish_another(event):
+        if event["event"] == "step_finished" and event["step"] == "card" and not event["reused"]:
+            hub.api().create_repo("alice/raced", exist_ok=True)
+            if not hub.api().list_repo_refs("alice/raced").tags:
+                hub.api().create_tag("alice/raced", tag="v1")
+
+    result = fly(request, listeners=[publish_another])
+    card = Path(hub.api().hf_hub_download("alice/raced", "README.md", revision="v2")).read_text("utf-8")
+
+    assert result["revision"] == "v2"
+    assert "alice/raced@v2" in card
+    assert "v1 was not published by a flight" in card
+    assert fly(request)["revision"] == "v2"
+
+
 def test_publishing_where_one_may_not_stops_in_the_dry_run(hub, tmp_path, tiny_base):
     make_reviews(60).to_csv(tmp_path / "reviews.csv", index=False)
 

@@ -66,7 +66,7 @@ def _describe_train(summary: dict[str, Any]) -> str:
 
 def _describe_serving(summary: dict[str, Any]) -> str:
     if not summary["served"]:
-        return "the endpoint did not answer"
+        return "the endpoint was not asked"
     return (
         f"{summary['rows']:,} test rows asked; agrees with the evaluated model on "
         f"{summary['agreement']:.1%}, largest difference {summary['largest_difference']:.2g}"

@@ -9,6 +9,7 @@ nothing in the lab prints.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 
 Listener = Callable[[dict[str, Any]], None]
+_PROGRESS_EVERY_SECONDS = 0.2
 _REMEMBERED = 500  # more than a dry run emits; what comes later goes to those already listening
 
 
@@ -38,6 +40,7 @@ class Events:
         self._listeners = list(listeners)
         self._step: str | None = None
         self._past: list[dict[str, Any]] = []
+        self._progress_at = 0.0
 
     def listen(self, listener: Listener, *, replay: bool = False) -> None:
         """Add a listener; with `replay` it is first told what has happened since this object was made."""
@@ -71,6 +74,7 @@ class Events:
 
     def step_started(self, step: str) -> None:
         self._step = step
+        self._progress_at = 0.0
         self.emit("step_started")
 
     def step_finished(self, seconds: float, summary: dict[str, Any], *, reused: bool = False) -> None:
@@ -84,6 +88,11 @@ class Events:
         self._step = None
 
     def progress(self, done: int, total: int, unit: str) -> None:
+        """May be called for every row: a few a second are passed on, and the last one."""
+        moment = time.monotonic()
+        if done < total and moment - self._progress_at < _PROGRESS_EVERY_SECONDS:
+            return
+        self._progress_at = moment
         self.emit("progress", done=done, total=total, unit=unit, memory_bytes=memory_in_use())
 
     def metric(self, name: str, value: float, at: int) -> None:

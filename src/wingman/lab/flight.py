@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from wingman.lab.base import BaseModel, find_base
-from wingman.lab.errors import HubError, LabError, RecipeError
+from wingman.lab.errors import BaseModelError, HubError, LabError, RecipeError
 from wingman.lab.events import Events, Listener, write_atomically
 from wingman.lab.hub import Hub, check_token, connect, explain_lost_hub
 from wingman.lab.recipe import Recipe, recipe_from_yaml
 from wingman.lab.relay import Relay
 from wingman.lab.request import Request, run_id
-from wingman.lab.run import Run
+from wingman.lab.run import Run, hash_of
 from wingman.lab.steps import baseline, card, evaluate, export, prepare, publish, serve, train
 from wingman.lab.steps.choose import UNPUBLISHABLE, Choice, choose
 from wingman.lab.training.openmp import let_waiting_threads_sleep
@@ -46,14 +46,21 @@ class Flight:
     hub: Hub | None
     events: Events
     custom: train.Custom = field(default_factory=train.Custom)
+    _becomes: str | None = None
 
     def do(self, step: str) -> dict[str, Any]:
         """Do one step, or take it as done; the steps before it must be. Returns its record."""
-        inputs: dict[str, Any] = {"recipe": self.recipe.digest, "after": {}}
-        for name in _AFTER[step]:
-            inputs["after"][name] = self.run.require(name)["made"]
-        work, outputs = self._work(step, inputs)
+        with self.run.held():
+            return self._do(step)
+
+    def _do(self, step: str) -> dict[str, Any]:
         try:
+            if step == "publish":
+                self._renew_card()
+            inputs: dict[str, Any] = {"recipe": self.recipe.digest, "after": {}}
+            for name in _AFTER[step]:
+                inputs["after"][name] = self.run.require(name)["made"]
+            work, outputs = self._work(step, inputs)
             record = self.run.do(step, inputs, work, outputs, self.events)
         except LabError:
             raise
@@ -64,6 +71,16 @@ class Flight:
         if step == "train":
             shutil.rmtree(self.run.path("checkpoints"), ignore_errors=True)  # only now: the record is on disk
         return record
+
+    def _renew_card(self) -> None:
+        """A card names the version it becomes and the one before: another flight may have published meanwhile."""
+        self.run.require("card")
+        becomes = publish.next_version(self.run, self.recipe, self._require_hub())
+        if becomes is not None and becomes != self.run.read_json("comparison.json")["next"]:
+            self.run.forget("compare")
+            self._becomes = becomes
+            self._do("compare")
+            self._do("card")
 
     def _work(self, step: str, inputs: dict[str, Any]) -> tuple[Callable[[], dict[str, Any]], Iterable[str]]:
         run, recipe, events = self.run, self.recipe, self.events
@@ -79,14 +96,18 @@ class Flight:
         if step == "baseline":
             return lambda: baseline.baseline(run, recipe, events), baseline.OUTPUTS
         if step == "train":
-            return lambda: train.train(run, recipe, self.base, events, self.custom), train.OUTPUTS
+            return lambda: train.train(
+                run, recipe, self.base, events, self.custom, inputs=hash_of(inputs)
+            ), train.OUTPUTS
         if step == "evaluate":
             return lambda: evaluate.evaluate(run, recipe, events), evaluate.OUTPUTS
         if step == "export":
             return lambda: export.export(run, recipe, events), export.OUTPUTS
         if step == "compare":
             inputs["hub"] = [self.hub.endpoint, recipe.to] if self.hub else None
-            return lambda: publish.compare_with_previous(run, recipe, self.hub), publish.COMPARE_OUTPUTS
+            return lambda: publish.compare_with_previous(
+                run, recipe, self.hub, becomes=self._becomes
+            ), publish.COMPARE_OUTPUTS
         if step == "card":
             inputs["to"] = recipe.to
             return lambda: card.card(run, recipe, events), card.OUTPUTS
@@ -141,9 +162,10 @@ def fly(
         if flight.hub is not None and flight.recipe.to is not None:
             relay = Relay(flight.hub, flight.run.id, _about(flight))
             events.listen(relay, replay=True)
-        for step in STEPS if flight.recipe.to is not None else LOCAL_STEPS:
-            flight.do(step)
-            _send_artefacts(relay, flight.run, step)
+        with flight.run.held():
+            for step in STEPS if flight.recipe.to is not None else LOCAL_STEPS:
+                flight.do(step)
+                _send_artefacts(relay, flight.run, step)
         result = result_of(flight, time.perf_counter() - started)
         flight.run.write_json(result, "result.json")
         events.emit("flight_finished", result=result)
@@ -153,6 +175,9 @@ def fly(
         raise
     except LabError as error:
         events.emit("flight_failed", error=str(error))
+        raise
+    except Exception as error:
+        events.emit("flight_failed", error=f"{type(error).__name__}: {error}")
         raise
     finally:
         if relay is not None:
@@ -202,15 +227,16 @@ def begin(
         },
     )
     run = Run(request.home / "runs" / (run_name or run_id(request.stem, pinned.digest, pinned.to)))
-    write_atomically(run.path("recipe.yaml"), pinned.to_yaml())
-    run.write_json(request.kept(), "request.json")
-    run.write_json(
-        {
-            "seconds": round(time.perf_counter() - began, 2),
-            "findings": [finding.as_dict() for finding in choice.findings],
-        },
-        "choice.json",
-    )
+    with run.held():
+        write_atomically(run.path("recipe.yaml"), pinned.to_yaml())
+        run.write_json(request.kept(), "request.json")
+        run.write_json(
+            {
+                "seconds": round(time.perf_counter() - began, 2),
+                "findings": [finding.as_dict() for finding in choice.findings],
+            },
+            "choice.json",
+        )
     events.write_to(run.path("events.jsonl"))
     return Flight(run, pinned, request, choice.base, choice.hub, events, custom)
 
@@ -246,6 +272,10 @@ def reopen(
         token=token,
         revision=recipe.base.revision,
     )
+    if base.digest != recipe.base.digest:
+        raise BaseModelError(
+            f"{base.id} is not the base that run {run.id} began with: its files are others now. Begin a new run."
+        )
     return Flight(run, recipe, request, base, hub, events)
 
 

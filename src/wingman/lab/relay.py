@@ -8,6 +8,7 @@ import platform
 import queue
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wingman.lab.hub import Hub
 _EVERY_SECONDS = 1.0
 _MAX_WAITING = 10_000
 _GIVE_UP_AFTER = 3
+_REGISTERING_SECONDS = 10.0
 
 
 class Relay:
@@ -30,6 +32,7 @@ class Relay:
         self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(_MAX_WAITING)
         self._failures = 0
         self._off = False
+        self._is_registered = threading.Event()
         self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
         self._thread.start()
 
@@ -41,18 +44,20 @@ class Relay:
                 self._off = True
 
     def send_file(self, name: str, path: Path) -> None:
-        """A small artefact for the run's page."""
-        if not self._off and path.is_file():
+        """A small artefact for the run's page, which has to be there first."""
+        if path.is_file() and self._is_registered.wait(_REGISTERING_SECONDS) and not self._off:
             self._request("PUT", f"{self._url}/{self._id}/files/{name}", content=path.read_bytes())
 
     def close(self) -> None:
         """Send what is left, for at most a few seconds."""
-        self._waiting.put(None)
+        with suppress(queue.Full):  # then nobody reads any more
+            self._waiting.put_nowait(None)
         self._thread.join(timeout=5)
 
     def _work(self) -> None:
         body = {"id": self._id, "host": platform.node(), "started_at": now(), **self._about}
         self._request("POST", self._url, content=json.dumps(body).encode(), kind="application/json")
+        self._is_registered.set()
         is_open = True
         while is_open and not self._off:
             bundle, is_open = self._next_bundle()

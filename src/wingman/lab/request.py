@@ -40,10 +40,12 @@ class Request:
     token: str | None = field(default=None, repr=False)
 
     def kept(self) -> dict[str, Any]:
-        """What the run's folder keeps of it: everything but the token."""
+        """What the run's folder keeps of it: everything but the token, a base on this machine by its whole path."""
         values = asdict(self)
         del values["token"]
-        return {**values, "home": str(self.home)}
+        folder = Path(self.base).expanduser() if self.base else None
+        base = str(folder.resolve()) if folder is not None and folder.is_dir() else self.base
+        return {**values, "home": str(self.home), "base": base}
 
     @property
     def stem(self) -> str:

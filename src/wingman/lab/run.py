@@ -9,10 +9,13 @@ A step counts as done only when its record is there, names the same inputs, and 
 record is written last and atomically, so a flight killed at any moment repeats at most the step it was in.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,36 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._holds = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every other process, and every other `Run` of this one, from working in the folder meanwhile.
+
+        May be nested. Ends with the process, however that ends. Raises `RecipeError` when another one holds it.
+        """
+        if self._holds:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.path("lock"), "a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                lock.seek(0)
+                who = lock.read().strip() or "unknown"
+                raise RecipeError(
+                    f"Run {self.id} is at work already (process {who}). Wait for it, or stop it first; or fly beside "
+                    "it under another name: --run-id NAME."
+                ) from error
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            self._holds += 1
+            try:
+                yield
+            finally:
+                self._holds -= 1
 
     @property
     def id(self) -> str:
@@ -57,6 +90,10 @@ class Run:
         """The record of a finished step, or None."""
         path = self.path("records", f"{step}.json")
         return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+    def forget(self, step: str) -> None:
+        """Let the step count as not done."""
+        self.path("records", f"{step}.json").unlink(missing_ok=True)
 
     def require(self, step: str) -> dict[str, Any]:
         """The record of a step that must be done. Raises `RecipeError` saying which command does it."""

@@ -1,6 +1,7 @@
 """prepare: usable rows, split and tokenised once, as Parquet in the run's folder."""
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def prepare(
 
     task = find_task(recipe.task)
     cached = run.folder.parent.parent / "cache" / "prepared" / _content_key(recipe)
-    if not (cached / "labels.json").is_file():
+    if not _is_whole(cached):
         table = read_table(
             data, encoding=recipe.data.encoding, revision=recipe.data.revision, endpoint=endpoint, token=token
         )
@@ -55,21 +56,38 @@ def prepare(
             test=recipe.data.test,
         )
         tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False)
-        making = cached.with_name(cached.name + ".making")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(parents=True)
-        _write_splits(
-            making,
-            examples.frame,
-            lambda frame: task.encode(tokenizer, frame, recipe.training.max_length),
-            events,
-        )
-        pd.Series(examples.labels).to_json(making / "labels.json", orient="values", force_ascii=False)
-        shutil.rmtree(cached, ignore_errors=True)
-        making.replace(cached)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        # Another flight may prepare the same rows at this moment: each in a folder of its own, the first one stays.
+        with tempfile.TemporaryDirectory(prefix=f"{cached.name}.", dir=cached.parent) as made:
+            making = Path(made) / "rows"
+            making.mkdir()
+            _write_splits(
+                making,
+                examples.frame,
+                lambda frame: task.encode(tokenizer, frame, recipe.training.max_length),
+                events,
+            )
+            pd.Series(examples.labels).to_json(making / "labels.json", orient="values", force_ascii=False)
+            _keep(making, cached)
     shutil.rmtree(run.path("prepared"), ignore_errors=True)
     shutil.copytree(cached, run.path("prepared"))
     return summarise(run)
+
+
+def _is_whole(folder: Path) -> bool:
+    names = ["labels.json", *(f"{name}.parquet" for name in SPLITS)]
+    return all((folder / name).is_file() for name in names)
+
+
+def _keep(made: Path, cached: Path) -> None:
+    """Give a finished folder its name, unless another flight was faster."""
+    if not _is_whole(cached):
+        shutil.rmtree(cached, ignore_errors=True)
+    try:
+        made.rename(cached)
+    except OSError:
+        if not _is_whole(cached):
+            raise
 
 
 def _content_key(recipe: Recipe) -> str:

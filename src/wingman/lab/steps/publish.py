@@ -38,14 +38,18 @@ _MIN_COMPARED = 20
 _VERSION = re.compile(r"v(\d+)")
 
 
-def compare_with_previous(run: Run, recipe: Recipe, hub: Hub | None) -> dict[str, Any]:
+def compare_with_previous(
+    run: Run, recipe: Recipe, hub: Hub | None, *, becomes: str | None = None
+) -> dict[str, Any]:
     """Is this model better than the last version of `recipe.to`, on test rows that neither was trained on?
 
     Writes `comparison.json`: the number the next version will have, and the paired test with what it means in
     words. The previous version's own served graph answers; rows of its train and validation splits are left out.
+    becomes: the number, if it is known; else the one after the previous version's, as this run may be it already.
     """
     previous = _last_version(hub, recipe.to, not_of=run.id) if hub and recipe.to else None
-    facts: dict[str, Any] = {"previous": previous, "next": f"v{int(previous[1:]) + 1 if previous else 1}"}
+    following = f"v{int(previous[1:]) + 1 if previous else 1}"
+    facts: dict[str, Any] = {"previous": previous, "next": becomes or following}
     if previous is not None and hub is not None and recipe.to is not None:
         facts |= _compare(run, recipe, hub, previous)
     run.write_json(facts, "comparison.json")
@@ -135,6 +139,23 @@ def publish(
     return published
 
 
+def next_version(run: Run, recipe: Recipe, hub: Hub) -> str | None:
+    """The number that publishing the run would take now; None when just this was published already."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api = hub.api()
+    try:
+        if _commits_of(api, str(recipe.to), _content_mark(run)):
+            return None
+        return _following(_versions(api, str(recipe.to)))
+    except RepositoryNotFoundError:
+        return _following({})
+
+
+def _following(versions: dict[int, tuple[str, str]]) -> str:
+    return f"v{max(versions, default=0) + 1}"
+
+
 def forget_if_gone(run: Run, recipe: Recipe, hub: Hub) -> None:
     """Drop the record of publishing when the Hub has no such commit any more: it was deleted, or is another Hub."""
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -146,7 +167,7 @@ def forget_if_gone(run: Run, recipe: Recipe, hub: Hub) -> None:
     except RepositoryNotFoundError:
         gone = True
     if gone:
-        run.path("records", "publish.json").unlink(missing_ok=True)
+        run.forget("publish")
 
 
 def _commit(api: Any, run: Run, recipe: Recipe, events: Events) -> str:
@@ -220,7 +241,7 @@ def _add_tag(api: Any, repo: str, commit: str, comparison: dict[str, Any]) -> st
 
     message = comparison.get("words", "First version.")
     for _ in range(5):
-        tag = f"v{max(_versions(api, repo), default=0) + 1}"
+        tag = _following(_versions(api, repo))
         try:
             api.create_tag(repo, tag=tag, revision=commit, tag_message=message)
             return tag

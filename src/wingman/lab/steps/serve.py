@@ -23,28 +23,36 @@ OUTPUTS = ("served.json",)
 # rows are run alone on both sides, where a difference in the last digit before rounding moves a score by about 0.01.
 BOUNDS = {"fp32": 0.001, "int8": 0.05}
 MIN_AGREEMENT = {"fp32": 0.999, "int8": 0.995}
-_READY_SECONDS = 120
+_READY_SECONDS = 300
+_PATIENCE_SECONDS = 90
+"""For one answer. Longer than a Hub holds a question while it loads the model, so that its 503 arrives."""
 
 
 def serve(run: Run, recipe: Recipe, hub: Hub, events: Events) -> dict[str, Any]:
     """Write `served.json`: agreement of the served answers with the evaluated ones on the whole test split.
 
-    A Hub without an inference endpoint is noted, not an error. Raises `HubError` when answers differ beyond the bounds.
+    A Hub without an inference endpoint is noted, not an error, and so is one that answers with another version by now.
+    Raises `HubError` when it cannot be asked, and when answers differ beyond the bounds.
     """
-    endpoint = run.read_json("published.json")["endpoint"]
+    published = run.read_json("published.json")
+    endpoint = published["endpoint"]
     task = find_task(recipe.task)
     labels = run.read_json("prepared", "labels.json")
     precision = run.read_json("serving.json")["precision"]
     test = read_split(run, "test")
     scores = np.empty((len(test), len(labels)))
     with _client(hub) as client:
-        if not _wait_until_ready(client, endpoint, dict(task.request)["inputs"], len(labels)):
-            events.warning(f"{endpoint} does not answer; the model is published but was not asked.")
+        first = _wait_until_ready(client, endpoint, dict(task.request)["inputs"], len(labels), hub)
+        if first is None:
+            events.warning(f"This Hub does not serve models ({endpoint}): the model is published but was not asked.")
+            return _write(run, {"served": False})
+        if first.headers.get("x-repo-commit", published["commit"]) != published["commit"]:
+            events.warning(f"{endpoint} answers with another version by now: this one was not asked.")
             return _write(run, {"served": False})
 
         def ask(row: int) -> None:
             answer = _ask(client, endpoint, test["text"].iloc[row], len(labels))
-            scores[row] = task.read_answer(answer, labels)
+            scores[row] = task.read_answer(answer.json(), labels)
 
         _ask_all(ask, len(test), endpoint, hub, events)
     evaluated = np.load(run.path("scores", "served.npz"))["test"]
@@ -98,28 +106,41 @@ def _client(hub: Hub) -> "httpx.Client":
     import httpx2 as httpx
 
     headers = {"Authorization": f"Bearer {hub.token}"} if hub.token else {}
-    return httpx.Client(headers=headers, timeout=60)
+    return httpx.Client(headers=headers, timeout=_PATIENCE_SECONDS)
 
 
-def _ask(client: "httpx.Client", endpoint: str, text: str, num_labels: int) -> Any:
+def _ask(client: "httpx.Client", endpoint: str, text: str, num_labels: int) -> "httpx.Response":
     response = client.post(endpoint, json={"inputs": text, "parameters": {"top_k": num_labels}})
     response.raise_for_status()
-    return response.json()
+    return response
 
 
-def _wait_until_ready(client: "httpx.Client", endpoint: str, text: str, num_labels: int) -> bool:
-    """Ask until there is an answer: 503 means the model is being loaded; 404 and 501 that there is no such endpoint."""
+def _wait_until_ready(
+    client: "httpx.Client", endpoint: str, text: str, num_labels: int, hub: Hub
+) -> "httpx.Response | None":
+    """The first answer, or None where there is no such endpoint (404, 501).
+
+    503 means that the model is being loaded. Raises `HubError` when there is no answer in the end.
+    """
     import httpx2 as httpx
 
     deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
+    while True:
         try:
-            _ask(client, endpoint, text, num_labels)
-            return True
+            return _ask(client, endpoint, text, num_labels)
         except httpx.HTTPStatusError as error:
-            if error.response.status_code not in (429, 502, 503):
-                return False
-        except httpx.TransportError:
-            return False
+            status = error.response.status_code
+            if status in (404, 501):
+                return None
+            if status not in (429, 502, 503) or time.monotonic() > deadline:
+                raise _unanswered(endpoint, f"{status}: {error.response.text[:500]}", hub) from error
+        except httpx.TransportError as error:
+            raise _unanswered(endpoint, str(error) or type(error).__name__, hub) from error
         time.sleep(0.5)
-    return False
+
+
+def _unanswered(endpoint: str, reason: str, hub: Hub) -> HubError:
+    return HubError(
+        f"{endpoint} does not answer ({reason}). The version is published; run the same command again to ask it.",
+        endpoint=hub.endpoint,
+    )

@@ -3,13 +3,14 @@
 import shutil
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wingman.lab.base import BaseModel
 from wingman.lab.estimate import remember_speed, training_flops
-from wingman.lab.events import Events
+from wingman.lab.events import Events, write_atomically
 from wingman.lab.recipe import Recipe, Training
 from wingman.lab.run import Run
 from wingman.lab.steps.prepare import read_split
@@ -50,18 +51,25 @@ def _name_of(value: Any) -> str:
 
 
 def train(
-    run: Run, recipe: Recipe, base: BaseModel, events: Events, custom: Custom | None = None
+    run: Run,
+    recipe: Recipe,
+    base: BaseModel,
+    events: Events,
+    custom: Custom | None = None,
+    *,
+    inputs: str,
 ) -> dict[str, Any]:
     """Write the fine-tuned model and its tokenizer to `model/`.
 
-    Interrupted, it resumes from the last whole checkpoint: weights, optimizer, schedule, random state, place in data.
+    Interrupted, it resumes from the last whole checkpoint: weights, optimizer, schedule, random state, place in data,
+    patience. inputs: the hash of all that the result follows from; checkpoints of other inputs are thrown away.
     """
     import torch
     from transformers import AutoTokenizer, set_seed
 
     from wingman.lab.training.methods import apply_method, load_model, merge
     from wingman.lab.training.precision import keep_freed_memory
-    from wingman.lab.training.trainer import last_whole_checkpoint
+    from wingman.lab.training.trainer import last_whole_checkpoint, train_from
 
     custom = custom or Custom()
     task, training = find_task(recipe.task), recipe.training
@@ -73,6 +81,7 @@ def train(
     set_seed(training.seed)
     model = load_model(base, task.auto_class, task.model_settings(labels))
     started = time.perf_counter()
+    _keep_checkpoints_of(inputs, run.path("checkpoints"))
     checkpoint = last_whole_checkpoint(run.path("checkpoints"))
     if training.head == "probe" and checkpoint is None:
         _start_head(run, training, model, custom.data_collator or task.make_collator(tokenizer), events)
@@ -80,7 +89,7 @@ def train(
     trainer, lengths = _make_trainer(run, task, training, model, tokenizer, events, custom)
     if checkpoint is not None:
         events.log(f"Going on from {checkpoint.name}.")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    train_from(trainer, checkpoint)
     seconds = time.perf_counter() - started
     plain = merge(model if training.method == "features" else trainer.model, training)
     shutil.rmtree(run.path("model"), ignore_errors=True)
@@ -102,6 +111,14 @@ def train(
         "resumed_from": checkpoint.name if checkpoint else None,
         "history": [{key: entry[key] for key in kept if key in entry} for entry in state.log_history],
     }
+
+
+def _keep_checkpoints_of(inputs: str, folder: Path) -> None:
+    """Leave only checkpoints of the same inputs: others saw other rows, perhaps those that now test."""
+    mark = folder / "inputs"
+    if not mark.is_file() or mark.read_text("utf-8") != inputs:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_atomically(mark, inputs)
 
 
 def _make_trainer(

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 import transformers
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from wingman.lab.events import Events
@@ -105,10 +105,34 @@ def criterion_of(training: Training, headline: str) -> str:
     return "loss" if training.method == "features" else headline
 
 
+_STATE = "trainer_state.json"
+
+
+def train_from(trainer: Trainer, checkpoint: Path | None) -> None:
+    """Train to the end, from a checkpoint where there is one.
+
+    The stock Trainer forgets on the way how long early stopping has waited for a better state (and its flag that would
+    restore callbacks still trains on where it had stopped): here it waits on, and what had ended stays ended.
+    """
+    if checkpoint is None:
+        trainer.train()
+        return
+    state = TrainerState.load_from_json(str(checkpoint / _STATE))
+    kept = state.stateful_callbacks.get(EarlyStoppingCallback.__name__, [])
+    stopping = [item for item in trainer.callback_handler.callbacks if isinstance(item, EarlyStoppingCallback)]
+    for early, saved in zip(stopping, kept if isinstance(kept, list) else [kept], strict=False):
+        early.early_stopping_patience_counter = saved["attributes"]["early_stopping_patience_counter"]
+    if any(early.early_stopping_patience_counter >= early.early_stopping_patience for early in stopping):
+        trainer.state = state
+        trainer._load_best_model()
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end: the trainer's state is the last file of one."""
     found = [
-        path for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(path / "trainer_state.json")
+        path for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(path / _STATE)
     ]
     return max(found, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
 
