@@ -119,6 +119,18 @@ def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base
     assert "--repair left 1 of 100 rows out" in repaired.output
 
 
+def test_a_class_of_one_document_is_trained_on_and_said_not_to_be_measured(tmp_path, tiny_base):
+    frame = make_reviews(100).sort_values("label", kind="stable").reset_index(drop=True)
+    bad = int((frame["label"] == "bad").sum())
+    frame["document"] = [f"d{max(0, (row - bad) // 5 + 1)}" for row in range(100)]
+    frame.to_csv(tmp_path / "data.csv", index=False)
+
+    done = fly(tmp_path, tmp_path / "data.csv", *NO_HUB, "--dry-run", base=tiny_base)
+
+    assert done.exit_code == 0, done.output
+    assert "No test row shows 'bad'" in done.output
+
+
 @pytest.mark.parametrize(("memory", "disk", "word"), [(10**15, 0, "memory"), (0, 10**18, "disk")])
 def test_too_little_memory_or_disk_is_said_in_gigabytes(tmp_path, memory, disk, word):
     with pytest.raises(ResourceError, match=rf"GB of {word}.*(--base|--home)"):

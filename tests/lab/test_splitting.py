@@ -63,6 +63,21 @@ def test_documents_stay_whole():
     assert abs((split == "test").sum() - 140) < 30
 
 
+@given(st.lists(st.tuples(st.integers(0, 9).map(str), st.sampled_from("abc")), min_size=1, max_size=150))
+def test_train_shows_every_class_however_few_documents_have_it(pairs):
+    groups, labels = zip(*pairs, strict=True)
+    split = split_rows(keys_of(len(pairs)), labels, groups=groups)
+
+    assert {label for label, name in zip(labels, split, strict=True) if name == "train"} == set(labels)
+
+
+def test_of_two_documents_with_a_class_one_is_trained_on_and_the_other_tested():
+    groups = [str(i // 30) for i in range(360)]
+    split = split_rows(keys_of(360), ["neg"] * 60 + ["pos"] * 300, groups=groups)
+
+    assert set(split[:60]) == {"train", "test"}
+
+
 def test_grown_data_leaves_nearly_all_rows_where_they_were():
     before = split_rows(keys_of(1000), ["a"] * 1000)
     after = split_rows(keys_of(1100), ["a"] * 1100)[:1000]

@@ -43,6 +43,7 @@ def split_rows(
         by_unit.setdefault(str(together[position]), []).append(int(position))
     for label_units in _units_by_label(by_unit, labels).values():
         _cut(label_units, by_unit, split, test=test, validation=validation, seed=seed)
+    _train_every_class(by_unit, labels, split, seed)
     return split
 
 
@@ -65,9 +66,7 @@ def _cut(
     seed: int,
 ) -> None:
     """Order units by a hash of their content; the first go to test, the next to validation, the rest to train."""
-    units = sorted(
-        units, key=lambda unit: hashlib.sha256(f"{seed}\0{unit}".encode("utf-8", "surrogatepass")).digest()
-    )
+    units = sorted(units, key=lambda unit: _turn(unit, seed))
     total = sum(len(by_unit[unit]) for unit in units)
     wanted = {"test": round(total * test), "validation": round(total * validation)}
     if len(units) >= 3:  # with three or more texts, every class is measured
@@ -82,6 +81,29 @@ def _cut(
         if name in filled:
             filled[name] += len(positions)
         split[positions] = name
+
+
+def _train_every_class(
+    by_unit: dict[str, list[int]], labels: Sequence[str], split: np.ndarray, seed: int
+) -> None:
+    """Give train a unit of each class that it would never show: where a class lives in one or two documents.
+
+    Of the units with such a class it is the last by hash, so that another one, if there is any, still measures it.
+    """
+    trained = {labels[row] for row in np.flatnonzero(split == "train")}
+    for label in sorted(set(labels)):
+        if label in trained:
+            continue
+        units = [unit for unit, rows in by_unit.items() if any(labels[row] == label for row in rows)]
+        if units:
+            rows = by_unit[max(units, key=lambda unit: _turn(unit, seed))]
+            split[rows] = "train"
+            trained |= {labels[row] for row in rows}
+
+
+def _turn(unit: str, seed: int) -> bytes:
+    """Where a unit stands in the order by hash."""
+    return hashlib.sha256(f"{seed}\0{unit}".encode("utf-8", "surrogatepass")).digest()
 
 
 def count_rows(split: np.ndarray) -> dict[str, int]:

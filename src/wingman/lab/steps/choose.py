@@ -67,6 +67,7 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
     training = recipe.training if recipe else _choose_training(request, base, examples, lengths)
     licences = Licences(base=base.licence, data=table.licence)
     findings += [*_length_findings(lengths, training.max_length), *check_licences(licences), *hub_findings]
+    findings += _unmeasured_findings(examples)
     pinned = Recipe(
         task=task.name,
         data=_pin_data(request, table, columns, recipe),
@@ -154,6 +155,24 @@ def _make_examples(
             "fewer rows per document."
         )
     return examples
+
+
+def _unmeasured_findings(examples: Examples) -> list[Finding]:
+    """Classes that live in so few documents that all of them are needed to train."""
+    frame = examples.frame
+    tested = set(frame.loc[frame["split"] == "test", "label"])
+    names = [repr(name) for number, name in enumerate(examples.labels) if number not in tested]
+    if "group" not in frame or not names:
+        return []
+    return [
+        Finding(
+            "unmeasured_class",
+            "warning",
+            f"No test row shows {', '.join(names[:5])}: a document stays in one split, and there "
+            "are too few documents with such rows.",
+            "Collect more of them; until then the figures leave that out.",
+        )
+    ]
 
 
 def _find_base(request: Request, hub: Hub | None) -> BaseModel:
