@@ -180,6 +180,34 @@ def test_a_split_column_and_a_folder_of_splits_give_splits(tmp_path):
     assert isinstance(by_folder.split, np.ndarray)
 
 
+@pytest.mark.parametrize(("value", "said"), [("", "is empty"), ("unsup", "says 'unsup'")])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_split_column_that_says_nothing_of_some_rows_is_not_passed_over(tmp_path, ending, value, said):
+    names = ["train", "test"] * 20
+    names[7] = value
+    frame = pd.DataFrame({"text": [f"text {n}" for n in range(40)], "label": "a", "split": names})
+    path = tmp_path / f"a.{ending}"
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+
+    with pytest.raises(DataError, match=rf"'split'.*not in 1 row .*{said}.*line [89]\. Write train") as raised:
+        read_table(str(path))
+
+    assert raised.value.findings[0].code == "unknown_split"
+
+
+def test_a_column_that_is_only_called_like_splits_is_left_alone(tmp_path):
+    frame = pd.DataFrame({"text": [f"text {n}" for n in range(40)], "label": "a", "fold": range(40)})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+
+    table = read_table(str(tmp_path / "a.csv"))
+
+    assert table.split is None
+    assert "fold" in table.frame
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [";", "|"])
 def test_a_line_that_states_the_delimiter_is_obeyed_and_counted(tmp_path, mark, newline):

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wingman.lab.data.columns import as_text
 from wingman.lab.data.delimited import read_delimited
 from wingman.lab.data.json_rows import read_json_rows
-from wingman.lab.data.model import SPLITS, Finding, Table, shorten_places
+from wingman.lab.data.model import SPLITS, Finding, Table, counted, shorten_places
 from wingman.lab.errors import DataError
 
 MAX_CELL_CHARACTERS = 1_000_000
@@ -140,9 +141,14 @@ def _read_folder(folder: Path, encoding: str | None) -> Table:
 
 
 def _with_split_column(table: Table) -> Table:
-    """Take the splits from a column that is named for it and holds nothing but names of splits."""
+    """Take the splits from a column that is named for it and holds nothing but names of splits.
+
+    Raises `DataError` where most of its values are such names, and some are not: it is meant so, and a test row must
+    not become one to train on.
+    """
     if table.split is not None or len(table) == 0:
         return table
+    unknown: dict[str, np.ndarray] = {}
     for column in table.frame.columns:
         if str(column).lower() not in _SPLIT_COLUMNS:
             continue
@@ -151,7 +157,31 @@ def _with_split_column(table: Table) -> Table:
             return replace(
                 table, frame=table.frame.drop(columns=[column]), split=words.to_numpy(dtype=object)
             )
+        if words.notna().mean() > 0.5 and words.isna().any():
+            unknown[column] = np.flatnonzero(words.isna().to_numpy())
+    for column, rows in unknown.items():
+        raise _unknown_split(table, column, rows)
     return table
+
+
+def _unknown_split(table: Table, column: str, rows: np.ndarray) -> DataError:
+    places = tuple(str(place) for place in table.places[rows[:5]])
+    value = as_text(table.frame[column].iloc[rows[:1]]).iloc[0]
+    finding = Finding(
+        code="unknown_split",
+        level="error",
+        message=(
+            f"Column {column!r} says which split a row belongs to, but not in {counted(len(rows), 'row', 'rows')} "
+            f"(the first one {'is empty' if value is None else f'says {value!r}'})"
+        ),
+        advice=(
+            "Write train, validation or test there, or remove those rows; "
+            "or rename the column, and all rows are split by their content."
+        ),
+        places=places,
+        count=len(rows),
+    )
+    return DataError(f"{finding.message}: {shorten_places(places, len(rows))}. {finding.advice}", [finding])
 
 
 def _refuse_huge_cells(table: Table) -> None:
