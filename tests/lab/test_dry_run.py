@@ -1,8 +1,10 @@
 """Every kind of bad input stops in the dry run: what was found, where, what to do; and nothing is left behind."""
 
 import errno
+import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from wingman.lab.errors import ResourceError
 from wingman.lab.estimate import Estimate, check_resources, estimate_flight, remember_speed
 from wingman.lab.events import Events
 from wingman.lab.recipe import default_training
+from wingman.lab.request import Request
 from wingman.lab.room import check_download
 from wingman.lab.run import Run
+from wingman.lab.steps.choose import choose
 
 NO_HUB = ["--hub", "http://127.0.0.1:9"]  # the discard port: nobody answers
 
@@ -117,6 +121,19 @@ def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base
     assert (refused.exit_code, repaired.exit_code) == (1, 0)
     assert "line 87 is line 5" in refused.output
     assert "--repair left 1 of 100 rows out" in repaired.output
+
+
+def test_an_earlier_recipe_of_a_folder_still_knows_its_data(tmp_path, tiny_base):
+    folder, digests = tmp_path / "reviews", []
+    folder.mkdir()
+    for name, n in (("test", 40), ("train", 100)):
+        make_reviews(n, seed=n).to_csv(folder / f"{name}.csv", index=False)
+        digests.append(hashlib.sha256((folder / f"{name}.csv").read_bytes()).hexdigest())
+    request = Request(data=str(folder), home=tmp_path, endpoint=NO_HUB[1], base=str(tiny_base), publish=False)
+    recipe = choose(request).recipe
+    earlier = replace(recipe.data, digest=hashlib.sha256("".join(digests).encode()).hexdigest())
+
+    assert choose(request, recipe=replace(recipe, data=earlier)).recipe == recipe
 
 
 def test_a_class_of_one_document_is_trained_on_and_said_not_to_be_measured(tmp_path, tiny_base):

@@ -180,6 +180,18 @@ def test_a_split_column_and_a_folder_of_splits_give_splits(tmp_path):
     assert isinstance(by_folder.split, np.ndarray)
 
 
+def test_a_folder_with_a_file_for_another_split_is_other_data(tmp_path):
+    for name in ("train", "dev"):
+        write_rows(tmp_path / f"{name}.csv")
+    before = read_table(str(tmp_path))
+    same = read_table(str(tmp_path))
+    (tmp_path / "dev.csv").rename(tmp_path / "test.csv")
+    other = read_table(str(tmp_path))
+
+    assert same.is_pinned_by(before.digest)
+    assert not other.is_pinned_by(before.digest)
+
+
 @pytest.mark.parametrize(("value", "said"), [("", "is empty"), ("unsup", "says 'unsup'")])
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_a_split_column_that_says_nothing_of_some_rows_is_not_passed_over(tmp_path, ending, value, said):

@@ -19,6 +19,7 @@ class Table:
     split:  (n,) object of "train" / "validation" / "test", or None where the source names no splits.
     source: what the person named: a path or a dataset id.
     digest: sha256 of the content, hexadecimal.
+    former_digest: what earlier recipes pin of a folder, whose digest did not tell which file is which split; or None.
     label_names: names of integer labels by column, where the source states them.
     licence: what the source's card states, or None.
     """
@@ -31,9 +32,14 @@ class Table:
     revision: str | None = None
     label_names: dict[str, list[str]] = field(default_factory=dict)
     licence: str | None = None
+    former_digest: str | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def is_pinned_by(self, digest: str) -> bool:
+        """Whether a recipe with this digest of its data means these rows."""
+        return digest in (self.digest, self.former_digest)
 
     def take(self, keep: np.ndarray) -> "Table":
         """The rows of `keep`, a boolean mask or positions."""

@@ -111,10 +111,12 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _read_folder(folder: Path, encoding: str | None) -> Table:
     parts: list[Table] = []
+    names: list[str] = []
     for path in sorted(folder.iterdir()):
         name = _SPLIT_WORDS.get(path.stem.lower())
         if name is not None and path.suffix.lower() in _READERS:
             part = _read_file(path, encoding)
+            names.append(name)
             places = np.array([f"{path.name} {place}" for place in part.places], dtype=object)
             parts.append(
                 Table(part.frame, places, np.full(len(part), name, dtype=object), part.source, part.digest)
@@ -136,8 +138,13 @@ def _read_folder(folder: Path, encoding: str | None) -> Table:
         places=np.concatenate([part.places for part in parts]),
         split=np.concatenate([part.split for part in parts if part.split is not None]),
         source=str(folder),
-        digest=hashlib.sha256("".join(part.digest for part in parts).encode()).hexdigest(),
+        digest=_hash_text("".join(f"{name} {part.digest}\n" for name, part in zip(names, parts, strict=True))),
+        former_digest=_hash_text("".join(part.digest for part in parts)),
     )
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _with_split_column(table: Table) -> Table:
@@ -159,8 +166,8 @@ def _with_split_column(table: Table) -> Table:
             )
         if words.notna().mean() > 0.5 and words.isna().any():
             unknown[column] = np.flatnonzero(words.isna().to_numpy())
-    for column, rows in unknown.items():
-        raise _unknown_split(table, column, rows)
+    if unknown:
+        raise _unknown_split(table, *next(iter(unknown.items())))
     return table
 
 

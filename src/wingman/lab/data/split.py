@@ -90,7 +90,7 @@ def _train_every_class(
 
     Of the units with such a class it is the last by hash, so that another one, if there is any, still measures it.
     """
-    trained = {labels[row] for row in np.flatnonzero(split == "train")}
+    trained = {label for label, name in zip(labels, split, strict=True) if name == "train"}
     for label in sorted(set(labels)):
         if label in trained:
             continue

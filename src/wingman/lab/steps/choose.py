@@ -79,7 +79,7 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
         export=recipe.export if recipe else Export(),
     )
     if recipe is not None:
-        findings += _differences(recipe, pinned)
+        findings += _differences(recipe, pinned, table)
     rows = count_rows(examples.frame["split"].to_numpy())
     trained = np.minimum(lengths, training.max_length)[examples.frame["split"].to_numpy() == "train"]
     estimate = estimate_flight(base, trained, rows["validation"] + rows["test"], training, request.home)
@@ -294,9 +294,9 @@ def _choose_target(request: Request, hub: Hub | None, base: BaseModel) -> str | 
     return request.to or f"{hub.user}/{request.stem}-{base.id.split('/')[-1]}"[:96].rstrip("-.")
 
 
-def _differences(wanted: Recipe, found: Recipe) -> list[Finding]:
+def _differences(wanted: Recipe, found: Recipe, table: Table) -> list[Finding]:
     """What keeps a recipe from giving the same numbers. Other data or another base is an error, not a note."""
-    if wanted.data.digest != found.data.digest:
+    if not table.is_pinned_by(wanted.data.digest):
         raise DataError(
             f"The recipe was flown on other content of {wanted.data.source} (sha256 or commit "
             f"{wanted.data.digest[:12]}, here {found.data.digest[:12]})."

@@ -44,7 +44,7 @@ def prepare(
         table = read_table(
             data, encoding=recipe.data.encoding, revision=recipe.data.revision, endpoint=endpoint, token=token
         )
-        if table.digest != recipe.data.digest:
+        if not table.is_pinned_by(recipe.data.digest):
             raise DataError(
                 f"{data} has changed since the flight began. Fly again to begin a new run with it."
             )
