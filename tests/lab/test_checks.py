@@ -6,7 +6,14 @@ import pytest
 
 from wingman.lab.data.model import Table
 from wingman.lab.errors import DataError
-from wingman.lab.tasks.text_classification import TASK, inspect, recognise, repair, to_examples
+from wingman.lab.tasks.text_classification import (
+    TASK,
+    baseline,
+    inspect,
+    recognise,
+    repair,
+    to_examples,
+)
 
 COLUMNS = {"text": "text", "label": "label"}
 
@@ -225,6 +232,14 @@ def test_numbers_are_labels_in_order_of_value():
         "10",
         "11",
     ]
+
+
+def test_the_baseline_takes_texts_that_share_no_word():
+    train = pd.DataFrame({"text": [f"word{i}" for i in range(600)], "label": [i % 2 for i in range(600)]})
+
+    scores = baseline(train, {"test": train[:40]}, 2, seed=0)["test"]
+
+    assert (scores.argmax(axis=1) == train["label"][:40]).all()
 
 
 def test_every_role_of_the_task_has_a_name_and_a_summary():

@@ -254,16 +254,9 @@ def baseline(
 
     Returns probabilities (n, k) for each frame of `judged`.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2),
-        sublinear_tf=True,
-        min_df=2 if len(train) > 500 else 1,
-        token_pattern=r"(?u)\b\w+\b",
-    )
-    features = vectorizer.fit_transform(train["text"])
+    vectorizer, features = _weigh_words(train["text"])
     model = LogisticRegression(C=10.0, max_iter=2000, random_state=seed)
     model.fit(features, train["label"])
     answers = {}
@@ -273,6 +266,26 @@ def baseline(
             probabilities[:, model.classes_] = model.predict_proba(vectorizer.transform(frame["text"]))
         answers[name] = probabilities
     return answers
+
+
+def _weigh_words(texts: pd.Series) -> tuple[Any, Any]:
+    """A fitted vectorizer, and the weights of the words of each text, (n, words) sparse.
+
+    Of many texts, words that only one of them has are left out.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        min_df=2 if len(texts) > 500 else 1,
+        token_pattern=r"(?u)\b\w+\b",
+    )
+    try:
+        return vectorizer, vectorizer.fit_transform(texts)
+    except ValueError:  # no two texts share a word: those of one text are all there is to go by
+        vectorizer.set_params(min_df=1)
+        return vectorizer, vectorizer.fit_transform(texts)
 
 
 def to_scores(logits: np.ndarray) -> np.ndarray:
