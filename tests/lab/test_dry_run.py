@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -134,6 +135,17 @@ def test_an_earlier_recipe_of_a_folder_still_knows_its_data(tmp_path, tiny_base)
     earlier = replace(recipe.data, digest=hashlib.sha256("".join(digests).encode()).hexdigest())
 
     assert choose(request, recipe=replace(recipe, data=earlier)).recipe == recipe
+
+
+def test_a_character_that_was_cut_in_two_is_replaced_and_said(tmp_path, tiny_base):
+    lines = [json.dumps(row) for row in make_reviews(60).to_dict("records")]
+    lines[3] = lines[3].replace('", "label"', '\\ud83d", "label"')
+    (tmp_path / "data.jsonl").write_text("\n".join(lines))
+
+    done = fly(tmp_path, tmp_path / "data.jsonl", *NO_HUB, "--dry-run", base=tiny_base)
+
+    assert done.exit_code == 0, done.output
+    assert "1 text holds a character that was cut or lost; read as \ufffd. (line 4)" in done.output
 
 
 def test_a_class_of_one_document_is_trained_on_and_said_not_to_be_measured(tmp_path, tiny_base):

@@ -352,3 +352,12 @@ def check_lengths(texts: pd.Series, places: np.ndarray) -> list[Finding]:
             )
         )
     return findings
+
+
+def check_characters(texts: pd.Series, places: np.ndarray) -> list[Finding]:
+    """Texts with the character that stands for one that was cut in two, or lost in an earlier conversion."""
+    broken = np.flatnonzero(texts.str.contains("\ufffd", regex=False).to_numpy(dtype=bool))
+    if not len(broken):
+        return []
+    message = f"{counted(len(broken), 'text holds', 'texts hold')} a character that was cut or lost; read as \ufffd."
+    return [_find("broken_characters", "warning", message, broken, places)]

@@ -1,5 +1,6 @@
 """Recognising which column plays which role, with a confidence and a reason a person can check."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -21,6 +22,8 @@ _DOCUMENT_NAMES = (
     "group",
     "group_id",
 )
+# Half of a pair, where a text was cut inside an emoji: JSON can say it (\ud83d), UTF-8 and tokenizers cannot.
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def check_named_columns(table: Table, named: Mapping[str, str], roles: Sequence[str]) -> None:
@@ -59,11 +62,15 @@ def find_document_column(table: Table, taken: Sequence[str]) -> ColumnGuess | No
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """Values as stripped text; missing ones and blanks are None. 1.0 reads as "1" where all numbers are whole."""
+    """Values as stripped text; missing ones and blanks are None. 1.0 reads as "1" where all numbers are whole.
+
+    Half of a character that was cut in two reads as U+FFFD.
+    """
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     texts = values.astype(object).map(
-        lambda value: None if _is_missing(value) else str(value).strip(), na_action=None
+        lambda value: None if _is_missing(value) else _HALF_CHARACTER.sub("\ufffd", str(value).strip()),
+        na_action=None,
     )
     return texts.map(lambda text: text or None).astype(object)
 

@@ -139,6 +139,7 @@ def inspect(table: Table, columns: Mapping[str, str]) -> list[Finding]:
     findings += checks.check_leaks(keys, places, split)
     findings += checks.check_repeats(keys, labels, places, split)
     findings += checks.check_lengths(texts, places)
+    findings += checks.check_characters(texts, places)
     return findings
 
 
