@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from wingman.lab.data.columns import as_text
 from wingman.lab.data.model import Table
 from wingman.lab.errors import DataError
 from wingman.lab.tasks.text_classification import (
@@ -222,6 +223,17 @@ def test_a_document_column_is_recognised_when_rows_share_it():
         "label",
         "document",
     }
+
+
+def test_a_column_of_lists_is_no_document_column():
+    table = make_table(good_rows())
+    frame = table.frame.assign(article=[[str(i // 4)] for i in range(40)])
+
+    assert {guess.role for guess in recognise(Table(frame, table.places, None, "a.json", ""), {})} == {"text", "label"}
+
+
+def test_whole_numbers_too_large_for_integers_are_values_all_the_same():
+    assert list(as_text(pd.Series([2.0**63, 1.0, None])).dropna()) == ["9.223372036854776e+18", "1.0"]
 
 
 def test_numbers_are_labels_in_order_of_value():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from wingman.lab.data import hub
@@ -31,6 +32,31 @@ def test_the_files_that_a_card_names_are_read(folder: Path):
     table = _read_snapshot(folder, "eve/data", "c")
 
     assert list(table.frame["text"]) == ["good", "bad"]
+
+
+def test_a_row_without_a_class_is_one_without_a_label(folder: Path):
+    features = "[{name: text, dtype: string}, {name: label, dtype: {class_label: {names: {'0': bad, '1': good}}}}]"
+    (folder / "README.md").write_text(f"---\ndataset_info: {{features: {features}}}\n---\n")
+    (folder / "data" / "rows.csv").unlink()
+    pd.DataFrame({"text": ["a", "b", "c"], "label": pd.array([1, None, 0], dtype="Int64")}).to_parquet(
+        folder / "data" / "train.parquet"
+    )
+
+    table = _read_snapshot(folder, "eve/data", "c")
+
+    assert list(table.frame["label"].fillna("")) == ["good", "", "bad"]
+
+
+def test_splits_are_known_by_all_their_names_and_others_are_told_of(folder: Path):
+    splits = "".join(f"  - {{split: {name}, path: data/rows.csv}}\n" for name in ("train", "val", "eval", "unlabelled"))
+    (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{splits}---\n")
+
+    table = _read_snapshot(folder, "eve/data", "c")
+
+    assert list(table.split) == ["train"] * 2 + ["validation"] * 2 + ["test"] * 2
+    assert [str(note) for note in table.notes] == [
+        "The split 'unlabelled' (2 rows) is not read: it is called neither train, validation nor test."
+    ]
 
 
 @pytest.mark.parametrize("name", ["README.md", ".huggingface.yaml"])

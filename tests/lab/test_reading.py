@@ -263,6 +263,21 @@ def test_a_wrong_encoding_shows_how_the_place_reads_in_the_advised_one(tmp_path)
         read_table(str(tmp_path / "bad.csv"))
 
 
+def test_columns_without_a_name_are_passed_over_where_they_are_empty(tmp_path):
+    (tmp_path / "empty.csv").write_text("text,label,,\none,a,,\ntwo,b,,\n")
+    (tmp_path / "filled.csv").write_text("text,label,,\none,a,,\ntwo,b,,x\n")
+
+    assert list(read_table(str(tmp_path / "empty.csv")).frame.columns) == ["text", "label"]
+    assert list(read_table(str(tmp_path / "filled.csv")).frame.columns) == ["text", "label", "column 4"]
+
+
+def test_a_name_given_to_two_columns_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label,text\none,a,two\n")
+
+    with pytest.raises(DataError, match="names the column 'text' more than once"):
+        read_table(str(tmp_path / "a.csv"))
+
+
 def test_one_odd_row_is_spoken_of_as_one(tmp_path):
     (tmp_path / "bad.csv").write_text("text,label\nno, not fine,b\n")
 

@@ -52,6 +52,8 @@ def find_document_column(table: Table, taken: Sequence[str]) -> ColumnGuess | No
         for column in table.frame.columns:
             if str(column).lower() == name and column not in taken:
                 values = table.frame[column]
+                if not values.map(pd.api.types.is_hashable).all():
+                    continue  # lists, as of the articles that a text cites
                 distinct = values.nunique()
                 if values.notna().all() and 2 < distinct < len(values):
                     reason = (
@@ -66,13 +68,17 @@ def as_text(values: pd.Series) -> pd.Series:
 
     Half of a character that was cut in two reads as U+FFFD.
     """
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+    if pd.api.types.is_float_dtype(values) and _fit_integers(values.dropna()):
         values = values.astype("Int64")
     texts = values.astype(object).map(
         lambda value: None if _is_missing(value) else _HALF_CHARACTER.sub("\ufffd", str(value).strip()),
         na_action=None,
     )
     return texts.map(lambda text: text or None).astype(object)
+
+
+def _fit_integers(values: pd.Series) -> bool:
+    return bool((values % 1 == 0).all() and (values.abs() < 2**63).all())
 
 
 def _is_missing(value: object) -> bool:

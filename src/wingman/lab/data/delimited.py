@@ -24,6 +24,8 @@ csv.field_size_limit(2**31 - 1)
 def read_delimited(path: Path, encoding: str | None) -> tuple[pd.DataFrame, np.ndarray]:
     """The rows of a file with a header line, all values as text (empty: None), and "line N" for each row.
 
+    Spreadsheets export empty columns too: one without a name and without values is passed over.
+
     The delimiter is the one that a first line `sep=;` states, a tab for .tsv and .tab, else the one of `, ; tab |` that
     cuts the header and the first rows alike.
     Raises `DataError` with the lines whose number of fields differs from the header's.
@@ -42,8 +44,10 @@ def read_delimited(path: Path, encoding: str | None) -> tuple[pd.DataFrame, np.n
             raise
         # Tab-separated exports often do not quote at all: then a " at the start of a text is only a ".
         header, rows, lines = _parse(path, text, delimiter, csv.QUOTE_NONE)
-    frame = pd.DataFrame(rows, columns=header, dtype=object)
-    return frame.replace({"": None}), np.array([f"line {line}" for line in lines], dtype=object)
+    names = _name_columns(header, path)
+    frame = pd.DataFrame(rows, columns=names, dtype=object).replace({"": None})
+    empty = [name for name, stated in zip(names, header, strict=True) if not stated and frame[name].isna().all()]
+    return frame.drop(columns=empty), np.array([f"line {line}" for line in lines], dtype=object)
 
 
 def _parse(
@@ -62,7 +66,7 @@ def _parse(
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue
             if header is None:
-                header = _checked_header([name.strip().lstrip("\ufeff") for name in row], path)
+                header = [name.strip().lstrip("\ufeff") for name in row]
             elif len(row) != len(header):
                 odd.append((line, len(row)))
             else:
@@ -90,13 +94,14 @@ def _find_delimiter(text: str) -> str:
     return max(candidates, key=lambda mark: (round(agreeing[mark], 1), header_fields[mark]), default=",")
 
 
-def _checked_header(header: list[str], path: Path) -> list[str]:
-    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+def _name_columns(header: list[str], path: Path) -> list[str]:
+    names = [name or f"column {number}" for number, name in enumerate(header, start=1)]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise DataError(
             f"{path.name} names the column {twice[0]!r} more than once on line 1. Give each column a name of its own."
         )
-    return [name or f"column {number}" for number, name in enumerate(header, start=1)]
+    return names
 
 
 def _broken(path: Path, line: int, error: csv.Error) -> DataError:

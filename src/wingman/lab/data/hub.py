@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from wingman.lab.data.model import SPLITS, Table
+from wingman.lab.data.model import SPLIT_WORDS, Finding, Table, counted
 from wingman.lab.errors import DataError, HubError
 from wingman.lab.hub import make_api
 from wingman.lab.licences import read_licence
@@ -65,17 +65,19 @@ def _read_snapshot(folder: Path, source: str, commit: str) -> Table:
     places: list[str] = []
     names: list[str] = []
     label_names: dict[str, list[str]] = {}
+    skipped: dict[str, int] = {}
     for name, part in splits.items():
-        split = {"validation": "validation", "valid": "validation", "dev": "validation"}.get(name, name)
-        if split not in SPLITS:
+        split = SPLIT_WORDS.get(str(name).lower())
+        if split is None:
+            skipped[str(name)] = len(part)
             continue
         frame = part.to_pandas()
         for column, feature in part.features.items():
             if isinstance(feature, datasets.ClassLabel):
                 label_names[column] = list(feature.names)
                 frame[column] = [
-                    feature.names[value] if 0 <= value < len(feature.names) else None
-                    for value in frame[column]
+                    feature.names[int(value)] if 0 <= value < len(feature.names) else None
+                    for value in frame[column]  # floats where some are missing: NaN is not in the range
                 ]
         frames.append(frame)
         places.extend(f"{name} row {number}" for number in range(1, len(frame) + 1))
@@ -93,6 +95,16 @@ def _read_snapshot(folder: Path, source: str, commit: str) -> Table:
         revision=commit,
         label_names=label_names,
         licence=read_licence(folder),
+        notes=tuple(_skipped_split(name, count) for name, count in skipped.items()),
+    )
+
+
+def _skipped_split(name: str, count: int) -> Finding:
+    return Finding(
+        "skipped_split",
+        "warning",
+        f"The split {name!r} ({counted(count, 'row', 'rows')}) is not read: it is called neither train, validation "
+        "nor test.",
     )
 
 

@@ -7,6 +7,11 @@ import numpy as np
 import pandas as pd
 
 SPLITS = ("train", "validation", "test")
+SPLIT_WORDS = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
 Level = Literal["error", "warning", "info"]
 
 
@@ -22,6 +27,7 @@ class Table:
     former_digest: what earlier recipes pin of a folder, whose digest did not tell which file is which split; or None.
     label_names: names of integer labels by column, where the source states them.
     licence: what the source's card states, or None.
+    notes: what is worth knowing of how it was read.
     """
 
     frame: pd.DataFrame
@@ -33,6 +39,7 @@ class Table:
     label_names: dict[str, list[str]] = field(default_factory=dict)
     licence: str | None = None
     former_digest: str | None = None
+    notes: "tuple[Finding, ...]" = ()
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -13,15 +13,10 @@ import pandas as pd
 from wingman.lab.data.columns import as_text
 from wingman.lab.data.delimited import read_delimited
 from wingman.lab.data.json_rows import read_json_rows
-from wingman.lab.data.model import SPLITS, Finding, Table, counted, shorten_places
+from wingman.lab.data.model import SPLIT_WORDS, SPLITS, Finding, Table, counted, shorten_places
 from wingman.lab.errors import DataError
 
 MAX_CELL_CHARACTERS = 1_000_000
-_SPLIT_WORDS = {
-    "train": "train", "training": "train",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
-}  # fmt: skip
 _SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
 _READERS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 
@@ -113,7 +108,7 @@ def _read_folder(folder: Path, encoding: str | None) -> Table:
     parts: list[Table] = []
     names: list[str] = []
     for path in sorted(folder.iterdir()):
-        name = _SPLIT_WORDS.get(path.stem.lower())
+        name = SPLIT_WORDS.get(path.stem.lower())
         if name is not None and path.suffix.lower() in _READERS:
             part = _read_file(path, encoding)
             names.append(name)
@@ -159,7 +154,7 @@ def _with_split_column(table: Table) -> Table:
     for column in table.frame.columns:
         if str(column).lower() not in _SPLIT_COLUMNS:
             continue
-        words = table.frame[column].map(lambda value: _SPLIT_WORDS.get(str(value).strip().lower()))
+        words = table.frame[column].map(lambda value: SPLIT_WORDS.get(str(value).strip().lower()))
         if words.notna().all() and set(words) <= set(SPLITS) and "train" in set(words):
             return replace(
                 table, frame=table.frame.drop(columns=[column]), split=words.to_numpy(dtype=object)

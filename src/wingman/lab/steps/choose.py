@@ -133,7 +133,7 @@ def _find_data(
             Finding("repaired", "info", f"--repair left {left_out:,} of {len(table):,} rows out.")
         )
         table, content = mended, task.inspect(mended, columns)
-    return table, guesses, findings + content
+    return table, guesses, [*table.notes, *findings, *content]
 
 
 def _stop_on_errors(findings: list[Finding]) -> None:
