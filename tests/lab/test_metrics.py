@@ -1,9 +1,12 @@
 """Figures agree with scikit-learn's, intervals cover, tests of significance are exact."""
 
+import json
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from wingman.lab.events import Events
 from wingman.lab.metrics.classification import (
     auc,
     calibration_bins,
@@ -14,6 +17,7 @@ from wingman.lab.metrics.classification import (
 )
 from wingman.lab.metrics.paired import mcnemar
 from wingman.lab.metrics.slices import wilson, worst_slices
+from wingman.lab.run import Run
 
 
 def make_answers(n=400, k=3, seed=0):
@@ -152,3 +156,19 @@ def test_a_card_names_the_classes_that_were_never_found():
     many = {f"c{number}": figures(1, 0.0) for number in range(12)}
     assert _never_right(many)[0].endswith("`c9` and 2 more: 12 test rows in all.")
     assert _never_right({"often": figures(90, 0.9)}) == []
+
+
+def test_a_figure_that_is_not_defined_is_null_in_every_file_and_a_dash_on_the_card(tmp_path):
+    from wingman.lab.steps.card import _with_interval
+
+    of_one_class = evaluate_classifier(np.zeros(30, dtype=int), np.full((30, 2), 0.5), resamples=20)
+    estimate = of_one_class["metrics"]["roc_auc"]
+    report = Run(tmp_path).write_json(estimate.as_dict(), "report.json")
+    Events(tmp_path / "events.jsonl").metric("test_roc_auc", estimate.value, 0)
+
+    written = json.loads(report.read_text(), parse_constant=pytest.fail)
+    event = json.loads((tmp_path / "events.jsonl").read_text(), parse_constant=pytest.fail)
+
+    assert written == {"value": None, "low": None, "high": None}
+    assert event["value"] is None
+    assert _with_interval(written) == "–"

@@ -142,6 +142,7 @@ def fly(
     from wingman.lab.flight import fly as fly_flight
     from wingman.lab.flight import load_recipe, request_of
     from wingman.lab.steps.choose import choose
+    from wingman.lab.strict_json import dump_strictly
 
     if data is None and recipe_source is None:
         raise click.UsageError("Name the data: wingman fly my.csv")
@@ -156,7 +157,7 @@ def fly(
     with make_progress() as progress:
         result = fly_flight(request, recipe=recipe, listeners=[progress], run_name=run_id)
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(dump_strictly(result))
     else:
         _print_result(result, request)
 

@@ -7,7 +7,6 @@ flight_finished, flight_failed. Terminal progress bars, a run's page and TensorB
 nothing in the lab prints.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from wingman.lab.strict_json import dump_strictly
 
 Listener = Callable[[dict[str, Any]], None]
 _PROGRESS_EVERY_SECONDS = 0.2
@@ -70,7 +71,7 @@ class Events:
         if self._path is not None:
             # One write call on a file opened for appending: a killed flight leaves whole lines.
             with open(self._path, "ab", buffering=0) as file:
-                file.write(json.dumps(line, default=str).encode() + b"\n")
+                file.write(dump_strictly(line, default=str).encode() + b"\n")
 
     def step_started(self, step: str) -> None:
         self._step = step

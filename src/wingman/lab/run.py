@@ -23,6 +23,7 @@ from wingman.lab.errors import RecipeError
 from wingman.lab.events import Events, now, write_atomically
 from wingman.lab.recipe import Recipe, recipe_from_yaml
 from wingman.lab.room import explain_full_disk
+from wingman.lab.strict_json import dump_strictly
 
 
 class Run:
@@ -83,7 +84,7 @@ class Run:
         return json.loads(self.path(*names).read_text("utf-8"))
 
     def write_json(self, value: Any, *names: str) -> Path:
-        write_atomically(self.path(*names), json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.path(*names), dump_strictly(value, indent=1, ensure_ascii=False) + "\n")
         return self.path(*names)
 
     def record(self, step: str) -> dict[str, Any] | None:

@@ -65,7 +65,7 @@ def _metadata(recipe: Recipe, report: dict[str, Any], name: str) -> ModelCardDat
             },
         )
         for metric, figures in report["metrics"].items()
-        if metric in _SHOWN and figures["value"] == figures["value"]
+        if metric in _SHOWN and _is_defined(figures)
     ]
     return ModelCardData(
         model_name=name,
@@ -160,8 +160,13 @@ def _results(report: dict[str, Any], comparison: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _with_interval(figures: dict[str, float]) -> str:
-    if figures["value"] != figures["value"]:
+def _is_defined(figures: dict[str, float | None]) -> bool:
+    """Whether there is such a figure of these test rows: no AUC, for one, where they show a single class."""
+    return all(figures[name] is not None and figures[name] == figures[name] for name in ("value", "low", "high"))
+
+
+def _with_interval(figures: dict[str, float | None]) -> str:
+    if not _is_defined(figures):
         return "–"
     return f"{figures['value']:.3f} ({figures['low']:.3f}–{figures['high']:.3f})"
 
