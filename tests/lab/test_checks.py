@@ -225,6 +225,17 @@ def test_a_document_column_is_recognised_when_rows_share_it():
     }
 
 
+def test_rows_that_name_no_document_are_not_one_document():
+    table = make_table(good_rows(100))
+    frame = table.frame.assign(source=[None if i < 60 else f"d{i // 4}" for i in range(100)])
+    table = Table(frame, table.places, None, "a.csv", "")
+
+    examples = to_examples(table, {**COLUMNS, "document": "source"}, seed=0, validation=0.1, test=0.2).frame
+
+    assert examples["group"].nunique() == 70
+    assert set(examples["split"][:60]) == {"train", "validation", "test"}
+
+
 def test_a_column_of_lists_is_no_document_column():
     table = make_table(good_rows())
     frame = table.frame.assign(article=[[str(i // 4)] for i in range(40)])

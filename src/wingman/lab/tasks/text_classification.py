@@ -181,7 +181,7 @@ def to_examples(
     table = _without(table, checks.find_repeats(_keys(table, columns), labels, table.split))
     texts, labels = as_text(table.frame[columns["text"]]), as_text(table.frame[columns["label"]])
     keys = [split_key(text) for text in texts]
-    groups = list(as_text(table.frame[columns["document"]]).fillna("")) if "document" in columns else None
+    groups = _documents(table, columns["document"], keys) if "document" in columns else None
     split = split_rows(
         keys, list(labels), given=table.split, groups=groups, validation=validation, test=test, seed=seed
     )
@@ -199,6 +199,12 @@ def to_examples(
     if groups is not None:
         frame["group"] = groups
     return Examples(frame=frame, labels=names)
+
+
+def _documents(table: Table, column: str, keys: list[str]) -> list[str]:
+    """The document of each row; a row that names none is one by itself, called by its text's key."""
+    names = as_text(table.frame[column])
+    return [key if pd.isna(name) else name for name, key in zip(names, keys, strict=True)]
 
 
 def _label_names(table: Table, column: str, labels: pd.Series) -> list[str]:
