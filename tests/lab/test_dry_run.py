@@ -19,7 +19,7 @@ from wingman.lab.estimate import Estimate, check_resources, estimate_flight, rem
 from wingman.lab.events import Events
 from wingman.lab.recipe import default_training
 from wingman.lab.request import Request
-from wingman.lab.room import check_download
+from wingman.lab.room import check_download, container_memory
 from wingman.lab.run import Run
 from wingman.lab.steps.choose import choose
 
@@ -187,6 +187,15 @@ def test_a_base_too_large_to_hold_or_to_store_is_not_fetched(tmp_path):
         check_download("org/huge", weights_bytes=10**15, missing_bytes=0, folder=tmp_path)
     with pytest.raises(ResourceError, match=r"Fetching org/huge takes .* GB of disk below"):
         check_download("org/huge", weights_bytes=0, missing_bytes=10**18, folder=tmp_path / "not-yet-there")
+
+
+def test_files_that_a_container_can_drop_from_memory_are_not_in_the_way(tmp_path):
+    for name, content in (("max", "4000"), ("current", "3500"), ("stat", "anon 500\ninactive_file 2000\n")):
+        (tmp_path / f"memory.{name}").write_text(content)
+    assert container_memory(tmp_path) == 2500
+
+    (tmp_path / "memory.max").write_text("max\n")
+    assert container_memory(tmp_path) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to a limit on mapped memory")

@@ -18,12 +18,20 @@ def available_memory() -> int:
     """Bytes a new process may take: what the system has free, less where a limit (ulimit, container) is lower."""
     import psutil
 
-    free = int(psutil.virtual_memory().available)
-    for limit, used in (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),):
-        if Path(limit).is_file() and (ceiling := Path(limit).read_text().strip()).isdigit():
-            free = min(free, int(ceiling) - int(Path(used).read_text()))
-    mappable = _mappable()
-    return max(free if mappable is None else min(free, mappable), 0)
+    limits = (int(psutil.virtual_memory().available), container_memory(Path("/sys/fs/cgroup")), _mappable())
+    return max(min(limit for limit in limits if limit is not None), 0)
+
+
+def container_memory(cgroup: Path) -> int | None:
+    """Bytes that the limit of a container (cgroup v2) leaves, or None where it sets none.
+
+    What it holds of files and has not read lately counts as left: the kernel drops that before it refuses memory.
+    """
+    limit = cgroup / "memory.max"
+    if not limit.is_file() or not (ceiling := limit.read_text().strip()).isdigit():
+        return None
+    stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+    return int(ceiling) - int((cgroup / "memory.current").read_text()) + int(stat.get("inactive_file", 0))
 
 
 def _mappable() -> int | None:
