@@ -1,6 +1,7 @@
 """Flights to a real Hub: versions, comparison in words, reproduction from a recipe, and served answers."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,12 +10,14 @@ import pytest
 from tests.lab.conftest import make_reviews
 from tests.servers.hub import LiveHub, token
 from wingman.lab.errors import HubError
-from wingman.lab.flight import fly, load_recipe, request_of
+from wingman.lab.events import Events
+from wingman.lab.flight import fly, load_recipe, reopen, request_of
 from wingman.lab.hub import Hub, connect
 from wingman.lab.request import Request
 from wingman.lab.run import open_run
 from wingman.lab.starter.publish import dataset_card, publish_starter
 from wingman.lab.starter.sets import MOVIES, BuiltSet
+from wingman.lab.steps.choose import choose
 
 pytestmark = [pytest.mark.slow, pytest.mark.client]
 REPO = "alice/reviews"
@@ -169,6 +172,47 @@ def test_publishing_where_one_may_not_stops_in_the_dry_run(hub, tmp_path, tiny_b
     with pytest.raises(HubError, match="may not publish to 'bob/mine'"):
         fly(request_for(hub, tmp_path / "reviews.csv", tmp_path / "home", tiny_base, to="bob/mine"))
     assert not (tmp_path / "home" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("my model (1)", "my-model-1"),
+        ("bert--base", "bert-base"),
+        ("v1..2.git", "v1-2"),
+        ("模型", ""),
+        ("bert_base-v1.5", "bert_base-v1.5"),
+    ],
+)
+def test_a_model_gets_a_name_the_hub_takes_whatever_the_folder_of_its_base_is_called(
+    hub, tmp_path, tiny_base, folder, name
+):
+    make_reviews(60).to_csv(tmp_path / "a.csv", index=False)
+    shutil.copytree(tiny_base, tmp_path / folder)
+
+    choice = choose(request_for(hub, tmp_path / "a.csv", tmp_path / "home", tmp_path / folder, to=None))
+
+    assert choice.recipe.to == f"alice/a-{name}".rstrip("-")
+
+
+@pytest.mark.parametrize(
+    ("to", "why"), [("alice/my model", "not a valid repository name"), ("bob/mine", "may not publish to")]
+)
+def test_a_run_is_not_told_to_publish_where_it_cannot(hub, first, to, why):
+    run = open_run(first[0] / "home")
+    before = run.path("recipe.yaml").read_bytes()
+
+    with pytest.raises(HubError, match=why):
+        reopen(run, Events(None), token=hub.token, endpoint=hub.endpoint, to=to)
+    assert run.path("recipe.yaml").read_bytes() == before
+
+
+def test_a_run_is_not_told_where_to_publish_while_no_hub_answers(first):
+    run = open_run(first[0] / "home")
+
+    with pytest.raises(HubError, match="No Hub answers"):
+        reopen(run, Events(None), token="hf_alice", endpoint="http://127.0.0.1:9", to="alice/other")
+    assert run.recipe.to == REPO
 
 
 @pytest.mark.parametrize("to", [None, "ann/mine"])

@@ -10,7 +10,7 @@ from typing import Any
 from wingman.lab.base import BaseModel, find_base
 from wingman.lab.errors import BaseModelError, HubError, LabError, RecipeError
 from wingman.lab.events import Events, Listener, write_atomically
-from wingman.lab.hub import Hub, check_token, connect, explain_lost_hub
+from wingman.lab.hub import Hub, check_target, check_token, connect, explain_lost_hub
 from wingman.lab.recipe import Recipe, recipe_from_yaml
 from wingman.lab.relay import Relay
 from wingman.lab.request import Request, run_id
@@ -244,7 +244,10 @@ def begin(
 def reopen(
     run: Run, events: Events, *, token: str | None = None, endpoint: str | None = None, to: str | None = None
 ) -> Flight:
-    """A begun flight, to do one of its steps. `to` names where to publish, if the run has not said so yet."""
+    """A begun flight, to do one of its steps. `to` names where to publish, if the run has not said so yet.
+
+    Raises `HubError` when `to` is not a name this user may publish to; the run then stays as it was.
+    """
     let_waiting_threads_sleep()
     kept = run.request
     request = Request(
@@ -257,13 +260,17 @@ def reopen(
         }
     )
     recipe = run.recipe
-    if to is not None and to != recipe.to:
-        recipe = replace(recipe, to=to)
-        write_atomically(run.path("recipe.yaml"), recipe.to_yaml())
     try:
         hub = connect(request.endpoint, token) if request.endpoint else None
     except HubError:
+        if to is not None:
+            raise
         hub = None  # most steps need none; those that do say so
+    if to is not None and to != recipe.to:
+        if hub is not None:
+            check_target(hub, to)
+        recipe = replace(recipe, to=to)
+        write_atomically(run.path("recipe.yaml"), recipe.to_yaml())
     name = request.base or (recipe.base.id if recipe.base.revision else None)
     base = find_base(
         name,

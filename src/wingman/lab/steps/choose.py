@@ -1,5 +1,6 @@
 """The dry run: recognise, check, estimate, and pin every choice. Trains nothing and writes nothing outside caches."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -291,7 +292,15 @@ def _find_hub(request: Request) -> tuple[Hub | None, list[Finding]]:
 def _choose_target(request: Request, hub: Hub | None, base: BaseModel) -> str | None:
     if not request.publish or hub is None or hub.user is None:
         return None
-    return request.to or f"{hub.user}/{request.stem}-{base.id.split('/')[-1]}"[:96].rstrip("-.")
+    to = request.to or _name_target(hub.user, request.stem, base)
+    check_target(hub, to)
+    return to
+
+
+def _name_target(user: str, stem: str, base: BaseModel) -> str:
+    """A repository named after data and base. A base's folder may be called what no repository may: "my model (1)"."""
+    of_base = re.sub(r"([^A-Za-z0-9._]|\.{2,})+", "-", base.id.split("/")[-1]).strip("-.")
+    return f"{user}/{stem}-{of_base}"[:96].rstrip("-.").removesuffix(".git")
 
 
 def _differences(wanted: Recipe, found: Recipe, table: Table) -> list[Finding]:
