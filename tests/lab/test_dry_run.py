@@ -14,12 +14,15 @@ from click.testing import CliRunner
 from tests.lab.conftest import make_reviews
 from wingman.cli.main import cli
 from wingman.lab.base import read_base
-from wingman.lab.errors import ResourceError
+from wingman.lab.errors import RecipeError, ResourceError
 from wingman.lab.estimate import Estimate, check_resources, estimate_flight, remember_speed
 from wingman.lab.events import Events
 from wingman.lab.recipe import default_training
 from wingman.lab.request import Request
 from wingman.lab.room import check_download, container_memory
+
+
+from wingman.lab.room import check_download
 from wingman.lab.run import Run
 from wingman.lab.steps.choose import choose
 
@@ -107,6 +110,39 @@ def test_wrong_encoding_stops_and_the_advised_option_works(tmp_path, tiny_base):
 
     assert (refused.exit_code, accepted.exit_code) == (1, 0)
     assert "line 62" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "status"),
+    [
+        ("epochs", "0", 2),
+        ("epochs", "-1", 2),
+        ("epochs", "nan", 1),
+        ("epochs", "inf", 1),
+        ("learning-rate", "0", 2),
+        ("batch-rows", "0", 2),
+        ("max-length", "0", 2),
+        ("max-length", "-5", 2),
+        ("seed", "-1", 2),
+        ("seed", "4294967296", 2),
+    ],
+)
+def test_numbers_that_train_nothing_are_refused_before_anything_is_read(tmp_path, option, value, status):
+    done = fly(tmp_path / "home", tmp_path / "not-read.csv", f"--{option}={value}", *NO_HUB)
+
+    assert done.exit_code == status, done.output
+    assert f"--{option}" in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    "number", [{"epochs": 0}, {"learning_rate": -1.0}, {"batch_rows": 0}, {"max_length": 2}, {"seed": -1}]
+)
+def test_numbers_given_in_python_are_checked_too(tmp_path, number):
+    option = next(iter(number)).replace("_", "-")
+
+    with pytest.raises(RecipeError, match=rf"--{option} is .*; it must be"):
+        choose(Request(data="not-read.csv", home=tmp_path, publish=False, **number))
 
 
 def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base):

@@ -20,6 +20,8 @@ _hub = click.option(
     "--hub", "endpoint", metavar="URL", help="The Hub. [HF_ENDPOINT, else the one running here]"
 )
 
+_above_zero = click.FloatRange(0, min_open=True)
+
 
 def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
@@ -58,11 +60,17 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=True,
             help="Leave out rows with contradictory labels and rows that leak into the test.",
         ),
-        click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random choice."),
-        click.option("--epochs", type=float, help="At most this many passes over the data."),
-        click.option("--learning-rate", type=float, help="Peak learning rate."),
-        click.option("--batch-rows", type=int, help="Rows a step, at most."),
-        click.option("--max-length", type=int, help="Tokens read of each text, at most."),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**32 - 1),
+            default=0,
+            show_default=True,
+            help="Seed of every random choice.",
+        ),
+        click.option("--epochs", type=_above_zero, help="At most this many passes over the data."),
+        click.option("--learning-rate", type=_above_zero, help="Peak learning rate."),
+        click.option("--batch-rows", type=click.IntRange(1), help="Rows a step, at most."),
+        click.option("--max-length", type=click.IntRange(3), help="Tokens read of each text, at most."),
     ]
     for option in reversed(options):
         command = option(command)

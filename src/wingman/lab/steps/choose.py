@@ -1,6 +1,8 @@
 """The dry run: recognise, check, estimate, and pin every choice. Trains nothing and writes nothing outside caches."""
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from wingman.lab.data.columns import SURE_ENOUGH
 from wingman.lab.data.model import ColumnGuess, Finding, Table
 from wingman.lab.data.read import read_table
 from wingman.lab.data.split import count_rows
-from wingman.lab.errors import BaseModelError, DataError, HubError
+from wingman.lab.errors import BaseModelError, DataError, HubError, RecipeError
 from wingman.lab.estimate import Estimate, check_resources, estimate_flight
 from wingman.lab.hub import Hub, check_target, chosen_endpoint, connect
 from wingman.lab.licences import Licences, check_licences
@@ -34,6 +36,14 @@ from wingman.lab.training.precision import native_precision
 MAX_LENGTH = 256
 UNPUBLISHABLE = "unpublishable"  # the code of the finding that says why nothing can be published
 _LENGTH_SAMPLE = 4000
+_NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
+    "epochs": (lambda value: 0 < value < math.inf, "a number above 0"),
+    "learning_rate": (lambda value: 0 < value < math.inf, "a number above 0"),
+    "batch_rows": (lambda value: value >= 1, "1 or more"),
+    # A word, between the marks of beginning and end that most tokenizers set.
+    "max_length": (lambda value: value >= 3, "3 or more"),
+    "seed": (lambda value: 0 <= value < 2**32, "from 0 to 4294967295, which is what NumPy takes"),
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,11 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
     """Resolve a request to a recipe, or stop with everything that is wrong.
 
     recipe: fly this one again; then data and base must be the ones it pins.
-    Raises `DataError` (with findings), `BaseModelError`, `HubError` or `ResourceError`.
+    Raises `DataError` (with findings), `BaseModelError`, `HubError`, `ResourceError`, or `RecipeError` for a number
+    that nothing can be trained with.
     """
+    if recipe is None:
+        _check_numbers(request)
     task = find_task(recipe.task if recipe else request.task)
     check_libraries()
     hub, hub_findings = _find_hub(request)
@@ -86,6 +99,14 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
     estimate = estimate_flight(base, trained, rows["validation"] + rows["test"], training, request.home)
     check_resources(estimate, request.home)
     return Choice(pinned, guesses, findings, estimate, rows, examples.labels, base, hub)
+
+
+def _check_numbers(request: Request) -> None:
+    """Before anything is read: some would train nothing without a word, others be refused by a library at the end."""
+    for name, (is_fit, wanted) in _NUMBERS.items():
+        value = getattr(request, name)
+        if value is not None and not is_fit(value):
+            raise RecipeError(f"--{name.replace('_', '-')} is {value}; it must be {wanted}.")
 
 
 def _find_data(
