@@ -145,6 +145,33 @@ def test_numbers_given_in_python_are_checked_too(tmp_path, number):
         choose(Request(data="not-read.csv", home=tmp_path, publish=False, **number))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--epochs=5"],
+        ["--learning-rate=1e-3", "--seed=0"],
+        ["--method=full", "--max-length=64", "--batch-rows=8"],
+        ["--column=text=text", "--repair", "--task=text-classification"],
+        ["--encoding=utf-8", "--data-revision=main", "--base-revision=main"],
+    ],
+)
+def test_what_a_recipe_pins_cannot_be_chosen_beside_it(tmp_path, reviews, options):
+    done = fly(tmp_path / "home", reviews, "--recipe", "not-read.yaml", *options)
+
+    assert done.exit_code == 2, done.output
+    assert [option for option in options if option.split("=")[0] not in done.output] == []
+
+
+def test_where_data_and_base_lie_and_the_model_goes_can_be_said_beside_a_recipe(tmp_path, reviews, tiny_base):
+    request = Request(data=str(reviews), home=tmp_path, base=str(tiny_base), epochs=2.0, publish=False)
+    (tmp_path / "recipe.yaml").write_text(choose(request).recipe.to_yaml())
+
+    recipe = ["--recipe", str(tmp_path / "recipe.yaml")]
+    done = fly(tmp_path, reviews, *recipe, "--no-publish", "--private", "--dry-run", base=tiny_base)
+
+    assert done.exit_code == 0, done.output
+
+
 def test_test_rows_among_training_rows_stop_and_are_repaired(tmp_path, tiny_base):
     frame = make_reviews(100)
     frame["split"] = ["train"] * 80 + ["test"] * 20

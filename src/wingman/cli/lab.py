@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from wingman.cli.hub import reach_hub
 from wingman.cli.progress import format_seconds, make_progress
@@ -21,6 +22,12 @@ _hub = click.option(
 )
 
 _above_zero = click.FloatRange(0, min_open=True)
+
+_PINNED = (
+    "task", "method", "columns", "encoding", "data_revision", "base_revision", "repair", "seed", "epochs",
+    "learning_rate", "batch_rows", "max_length",
+)  # fmt: skip
+"""What a recipe says, and what a person therefore cannot say beside it."""
 
 
 def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,6 +124,21 @@ def _request(data: str, home: str | None, endpoint: str | None, options: dict[st
     )
 
 
+def _refuse_pinned(context: click.Context) -> None:
+    """Choices beside a recipe that pins them. Raises `click.UsageError` naming them."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in _PINNED
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"A recipe pins what {' and '.join(given)} would choose. Beside --recipe you may name DATA, --base, --to, "
+            "--no-publish and --private or --public; to choose anew, fly without the recipe."
+        )
+
+
 @click.command()
 @click.argument("data", required=False)
 @_data_options
@@ -154,6 +176,8 @@ def fly(
 
     if data is None and recipe_source is None:
         raise click.UsageError("Name the data: wingman fly my.csv")
+    if recipe_source is not None:
+        _refuse_pinned(click.get_current_context())
     request = _request(data or "", home, endpoint, options)
     recipe = None
     if recipe_source is not None:
