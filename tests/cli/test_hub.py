@@ -101,6 +101,8 @@ def test_commands_find_the_hub_that_runs_here_and_may_use_it(
 
     assert reach_hub(wingman.home, None) == (running.url, token)
     assert reach_hub(wingman.home, "http://hub.example") == ("http://hub.example", None)
+    monkeypatch.setenv("HF_TOKEN", "")
+    assert reach_hub(wingman.home, None) == (running.url, token)
     monkeypatch.setenv("HF_TOKEN", "hf_mine")
     assert reach_hub(wingman.home, None) == (running.url, "hf_mine")
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")

@@ -223,9 +223,14 @@ def test_a_token_that_may_only_read_stops_in_the_dry_run(live_hub, tmp_path, tin
     make_reviews(60).to_csv(tmp_path / "a.csv", index=False)
     reader = connect(live_hub.url, "hf_ann_reads")
 
-    with pytest.raises(HubError, match=r"may only read.*hf auth login"):
+    with pytest.raises(HubError, match=r"may only read.*HF_TOKEN=…"):
         fly(request_for(reader, tmp_path / "a.csv", tmp_path / "home", tiny_base, to=to))
     assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_a_token_that_is_refused_is_told_what_goes_before_it(live_hub):
+    with pytest.raises(HubError, match=r"does not accept this token.*/settings/tokens.*HF_TOKEN=….*admin-token"):
+        connect(live_hub.url, "hf_revoked")
 
 
 def test_a_hub_that_goes_away_half_way_is_named_and_the_flight_goes_on_when_it_is_back(tmp_path, tiny_base):

@@ -65,13 +65,13 @@ def reach_hub(home: Path, named: str | None) -> tuple[str, str | None]:
     """(address, token) of the Hub to use: the one named, `HF_ENDPOINT`'s, else the one that runs here or would.
 
     Never a public Hub by accident. On the Hub that runs here, the administrator's first token will do where `HF_TOKEN`
-    names none.
+    names none. It goes before a stored login, which does not tell its Hub: it may be somebody's at a public one.
     """
     settings = load_settings({"home": str(home)})
     running = find_running(settings)
     here = running.url if running else f"http://127.0.0.1:{settings.port}"
     endpoint = named or os.environ.get("HF_ENDPOINT") or here
-    token = os.environ.get("HF_TOKEN")
+    token = os.environ.get("HF_TOKEN", "").strip() or None  # Compose and CI set variables to nothing
     kept = home / "admin-token"
     is_here = running is not None and endpoint.rstrip("/") == running.url
     if token is None and is_here and kept.is_file():

@@ -57,8 +57,7 @@ def connect(endpoint: str, token: str | None) -> Hub:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise HubError(
-                f"The Hub at {endpoint} does not accept this token. Make a new one there and log in: "
-                f"HF_ENDPOINT={endpoint} hf auth login",
+                f"The Hub at {endpoint} does not accept this token. Make a new one. {_token_from(endpoint)}",
                 endpoint=endpoint,
             ) from error
         raise HubError(
@@ -106,10 +105,18 @@ def check_token(hub: Hub) -> None:
     """Raise `HubError` when this token may only read. A dry run needs no more, so it is asked before a flight."""
     if hub.only_reads:
         raise HubError(
-            f"The token of {hub.user} on {hub.endpoint} may only read. Make one there that may write, and log in "
-            f"with it: HF_ENDPOINT={hub.endpoint} hf auth login",
+            f"The token of {hub.user} on {hub.endpoint} may only read. Make one that may write. "
+            f"{_token_from(hub.endpoint)}",
             endpoint=hub.endpoint,
         )
+
+
+def _token_from(endpoint: str) -> str:
+    """Where to make a token and how to use it. What refuses one does not know which of three places it came from."""
+    return (
+        f"Tokens are made at {endpoint}/settings/tokens, and used with export HF_TOKEN=… (it goes before the file "
+        f"admin-token of a Hub that runs here, and that before HF_ENDPOINT={endpoint} hf auth login)"
+    )
 
 
 def explain_lost_hub(error: Exception, hub: Hub) -> None:
