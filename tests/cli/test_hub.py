@@ -120,10 +120,20 @@ def test_without_a_hub_a_model_is_asked_for_here_and_never_elsewhere(wingman: Co
     assert "me/model could not be loaded from http://127.0.0.1:9: " in refused.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the time when a process began does not move")
+def test_a_running_hub_is_found_after_the_clock_is_set(wingman: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    wingman("up", "--detach", "--port", "0")
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 1.0)  # where the clock's steps show
+
+    assert find_running(load_settings({"home": wingman.home}, environ={})) is not None
+
+
 def test_another_process_with_the_number_of_a_killed_hub_is_not_taken_for_it(wingman: Commands) -> None:
+    wingman("up", "--detach", "--port", "0")
     note = wingman.home / "hub" / "running.json"
-    note.parent.mkdir(parents=True)
-    note.write_text(json.dumps({"pid": os.getpid(), "url": "http://127.0.0.1:1", "started": 1.0}))
+    of_the_hub = json.loads(note.read_text())
+    wingman("down")
+    note.write_text(json.dumps({**of_the_hub, "pid": os.getpid()}))
 
     assert wingman("status").returncode == 1
     assert wingman("up", "--detach", "--port", "0").returncode == 0

@@ -60,7 +60,7 @@ def test_the_lines_that_end_the_demo_can_be_pasted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = load_settings({"home": str(tmp_path)})
-    _summary(settings, RunningHub(1, "http://127.0.0.1:1", 0.0), "hf_x", RESULT, 60.0)
+    _summary(settings, RunningHub(1, "http://127.0.0.1:1", "a boot and a time"), "hf_x", RESULT, 60.0)
     said = capsys.readouterr().out
 
     python = said.partition("Ask in Python")[2].partition("\n\n")[2]

@@ -32,19 +32,39 @@ _config = click.option(
 class RunningHub:
     """What `hub/running.json` in the home folder says about the process that serves it.
 
-    started: when the process began, in seconds since 1970; another process may get its number after a crash.
+    started: when the process began, as `_began` tells it; another process may get its number after a crash.
     """
 
     pid: int
     url: str
-    started: float
+    started: str
 
     @property
     def is_alive(self) -> bool:
-        try:
-            return psutil.Process(self.pid).create_time() == self.started
-        except psutil.NoSuchProcess:
-            return False
+        return _began(self.pid) == self.started
+
+
+def _began(pid: int) -> str | None:
+    """When a process began, in words that stay the same when somebody sets the clock; None when there is none.
+
+    On Linux the boot, and the clock ticks from it (proc(5), /proc/[pid]/stat, field 22): the seconds since 1970 that
+    psutil makes of them move with the clock. Other systems note the time when a process begins.
+    """
+    try:
+        if sys.platform != "linux":
+            return str(psutil.Process(pid).create_time())
+        after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()  # from field 3 on
+        return f"{_boot()} {int(after_name[19])}"
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _boot() -> str:
+    """An id that is new at every boot, so that ticks of one are not taken for those of another."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # some sandboxes have none
+        return "this boot"
 
 
 def _note(settings: Settings) -> Path:
@@ -139,8 +159,7 @@ def _serve(settings: Settings) -> None:
 
     server.handle_exit = end  # type: ignore[method-assign]
     settings.hub_folder.mkdir(parents=True, exist_ok=True)  # nothing else makes it where all state lies elsewhere
-    started = psutil.Process().create_time()
-    _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url, "started": started}))
+    _note(settings).write_text(json.dumps({"pid": os.getpid(), "url": url, "started": _began(os.getpid())}))
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
