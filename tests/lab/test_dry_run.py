@@ -3,26 +3,26 @@
 import errno
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from tests.lab.conftest import make_reviews
 from wingman.cli.main import cli
 from wingman.lab.base import read_base
+from wingman.lab.data.text import text_key
 from wingman.lab.errors import RecipeError, ResourceError
 from wingman.lab.estimate import Estimate, check_resources, estimate_flight, remember_speed
 from wingman.lab.events import Events
 from wingman.lab.recipe import default_training
 from wingman.lab.request import Request
 from wingman.lab.room import check_download, container_memory
-
-
-from wingman.lab.room import check_download
 from wingman.lab.run import Run
 from wingman.lab.steps.choose import choose
 
@@ -290,6 +290,65 @@ def test_other_errors_of_a_step_stay_what_they_are(tmp_path):
 
     with pytest.raises(PermissionError):
         Run(tmp_path).do("train", {}, work, [], Events(None))
+
+
+@pytest.fixture
+def base_of_an_earlier_flight(tmp_path, tiny_base):
+    """The tiny base as if it had been trained on the first 40 of 60 reviews, and tested on the others."""
+    folder = tmp_path / "my-base"
+    shutil.copytree(tiny_base, folder)
+    (folder / "evaluation").mkdir()
+    keys = [text_key(text) for text in make_reviews(60)["text"]]
+    splits = pd.DataFrame({"key": keys, "split": ["train"] * 30 + ["validation"] * 10 + ["test"] * 20})
+    splits.to_parquet(folder / "evaluation" / "splits.parquet")
+    return folder
+
+
+def reviews_with_tests(*tested, n=60):
+    frame = make_reviews(n)
+    frame["split"] = ["test" if number in tested else "train" for number in range(n)]
+    return frame.to_csv(index=False)
+
+
+def test_test_rows_that_the_base_was_trained_on_are_counted(tmp_path, base_of_an_earlier_flight):
+    (tmp_path / "data.csv").write_text(reviews_with_tests(*range(28, 45)))
+
+    done = fly(tmp_path, tmp_path / "data.csv", *NO_HUB, "--dry-run", base=base_of_an_earlier_flight)
+
+    assert "my-base was itself trained or tuned on 12 texts of the 17 test rows" in done.output
+
+
+def test_a_base_that_was_tested_on_the_same_rows_has_not_learned_from_them(tmp_path, base_of_an_earlier_flight):
+    (tmp_path / "data.csv").write_text(reviews_with_tests(*range(40, 60)))
+
+    done = fly(tmp_path, tmp_path / "data.csv", *NO_HUB, "--dry-run", base=base_of_an_earlier_flight)
+
+    assert done.exit_code == 0, done.output
+    assert "trained or tuned on" not in done.output
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no Parquet",
+        b"",
+        {"key": ["a"]},
+        {"split": ["train"]},
+        {"key": [["a"]], "split": ["train"]},
+        {"key": [1], "split": [2]},
+    ],
+)
+def test_what_is_no_list_of_splits_tells_nothing_of_a_base(tmp_path, base_of_an_earlier_flight, content):
+    path = base_of_an_earlier_flight / "evaluation" / "splits.parquet"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        pd.DataFrame(content).to_parquet(path)
+    (tmp_path / "data.csv").write_text(rows())
+
+    done = fly(tmp_path, tmp_path / "data.csv", *NO_HUB, "--dry-run", base=base_of_an_earlier_flight)
+
+    assert done.exit_code == 0, done.output
 
 
 def test_a_dry_run_says_what_it_found_and_writes_no_run(tmp_path, reviews, tiny_base):

@@ -166,6 +166,25 @@ def test_the_card_names_the_version_it_becomes_though_another_flight_published_m
     assert fly(request)["revision"] == "v2"
 
 
+def test_the_card_says_how_many_test_rows_a_published_base_was_trained_on(hub, first, tmp_path):
+    folder, _ = first
+    request = request_for(
+        hub, folder / "reviews.csv", tmp_path, Path(REPO), base_revision="v1", seed=1, to="alice/again", epochs=1.0
+    )
+
+    fly(request)
+    seen = next(
+        finding["count"]
+        for finding in open_run(tmp_path).read_json("choice.json")["findings"]
+        if finding["code"] == "seen_by_base"
+    )
+    card = Path(hub.api().hf_hub_download("alice/again", "README.md")).read_text("utf-8")
+
+    assert 20 < seen <= 60
+    assert f"On 60 test rows, of which its base had seen {seen}, it is right" in card
+    assert f"**The base was itself trained or tuned on {seen} of the 60 test rows**" in card
+
+
 def test_publishing_where_one_may_not_stops_in_the_dry_run(hub, tmp_path, tiny_base):
     make_reviews(60).to_csv(tmp_path / "reviews.csv", index=False)
 

@@ -14,7 +14,8 @@ from wingman.lab.room import check_download
 from wingman.lab.run import digest_of, hash_of
 
 STARTER_BASE = "all-MiniLM-L6-v2"
-_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
+_SPLITS = "evaluation/splits.parquet"  # what a flight publishes beside its model (see `steps.publish.write_splits`)
+_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md", _SPLITS]
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,27 @@ def read_base(folder: Path, *, id: str, revision: str | None) -> BaseModel:
         licence=read_licence(folder),
     )
 
+
+def keys_learned_from(base: BaseModel, keys: set[str]) -> set[str]:
+    """Those of `keys` (of `data.text.text_key`) whose texts the flight that made the base trained or tuned on.
+
+    Empty where no flight made it. A base may be a stranger's: its file is read piece by piece, and need not be one.
+    """
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    path = base.folder / _SPLITS
+    found: set[str] = set()
+    if not path.is_file():
+        return found
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for rows in file.iter_batches(columns=["key", "split"]):
+                learned = rows.filter(pyarrow.compute.field("split") != "test")
+                found |= keys.intersection(learned.column("key").to_pylist())
+    except (pyarrow.ArrowException, OSError, KeyError, TypeError):
+        return set()  # no splits that a flight wrote
+    return found
 
 
 def count_parameters(path: Path) -> int:

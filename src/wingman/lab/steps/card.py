@@ -11,6 +11,7 @@ from wingman.lab.data.model import counted
 from wingman.lab.events import Events, write_atomically
 from wingman.lab.recipe import Recipe
 from wingman.lab.run import Run
+from wingman.lab.steps.choose import SEEN_BY_BASE
 from wingman.lab.tasks import find_task
 
 OUTPUTS = ("card",)
@@ -22,15 +23,16 @@ def card(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
     comparison = run.read_json("comparison.json")
     report = run.read_json("evaluation", "report.json")
     engines = run.read_json("evaluation", "engines.json")
+    seen = _rows_seen_by_base(run)
     name = (recipe.to or run.id).split("/")[-1]
     metadata = _metadata(recipe, report, name)
     body = "\n\n".join(
         section
         for section in (
-            _opening(recipe, report, name),
+            _opening(recipe, report, name, seen),
             _use(recipe, report),
             _results(report, comparison),
-            _limits(report, engines),
+            _limits(report, engines, seen),
             _data(recipe, report),
             _reproduction(recipe, run, comparison["next"]),
         )
@@ -42,6 +44,11 @@ def card(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
     shutil.rmtree(run.path("card"), ignore_errors=True)
     write_atomically(run.path("card", "README.md"), text)
     return {"words": len(body.split()), "metrics": len(parsed.data.eval_results)}
+
+
+def _rows_seen_by_base(run: Run) -> int:
+    findings = run.read_json("choice.json")["findings"]
+    return sum(finding["count"] for finding in findings if finding["code"] == SEEN_BY_BASE)
 
 
 def _metadata(recipe: Recipe, report: dict[str, Any], name: str) -> ModelCardData:
@@ -81,8 +88,9 @@ def _metadata(recipe: Recipe, report: dict[str, Any], name: str) -> ModelCardDat
     )
 
 
-def _opening(recipe: Recipe, report: dict[str, Any], name: str) -> str:
+def _opening(recipe: Recipe, report: dict[str, Any], name: str, seen: int) -> str:
     accuracy = report["metrics"]["accuracy"]
+    unseen = f", of which its base had seen {seen:,}," if seen else " it never saw"
     method = {
         "full": "fine-tuned whole",
         "lora": "fine-tuned by low-rank adapters, merged",
@@ -93,7 +101,7 @@ def _opening(recipe: Recipe, report: dict[str, Any], name: str) -> str:
         f"Says which of {len(report['labels'])} labels a text has: {_list_labels(report['labels'])}. "
         f"It is `{recipe.base.id}`, "
         f"{method[recipe.training.method]}, on `{recipe.data.source}`.\n\n"
-        f"On {report['rows']['test']:,} test rows it never saw it is right {_percent(accuracy['value'])} of the time "
+        f"On {report['rows']['test']:,} test rows{unseen} it is right {_percent(accuracy['value'])} of the time "
         f"(95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}). {report['mcnemar']['words']}"
     )
 
@@ -171,9 +179,14 @@ def _with_interval(figures: dict[str, float | None]) -> str:
     return f"{figures['value']:.3f} ({figures['low']:.3f}–{figures['high']:.3f})"
 
 
-def _limits(report: dict[str, Any], engines: dict[str, Any]) -> str:
+def _limits(report: dict[str, Any], engines: dict[str, Any], seen: int) -> str:
     calibration = report["metrics"]["calibration_error"]
     lines = ["## Limits found", ""]
+    if seen:
+        lines.append(
+            f"- **The base was itself trained or tuned on {seen:,} of the {report['rows']['test']:,} test rows**: the "
+            "figures of this model are too good."
+        )
     for found in report["worst_slices"][:5]:
         lines.append(
             f"- Weaker on {found['slice']}: {_percent(found['accuracy'])} of {found['rows']:,} rows "

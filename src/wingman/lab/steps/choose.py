@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from wingman.lab.base import STARTER_BASE, BaseModel, find_base
+from wingman.lab.base import STARTER_BASE, BaseModel, find_base, keys_learned_from
 from wingman.lab.data.columns import SURE_ENOUGH
-from wingman.lab.data.model import ColumnGuess, Finding, Table
+from wingman.lab.data.model import ColumnGuess, Finding, Table, counted
 from wingman.lab.data.read import read_table
 from wingman.lab.data.split import count_rows
 from wingman.lab.errors import BaseModelError, DataError, HubError, RecipeError
@@ -35,6 +35,7 @@ from wingman.lab.training.precision import native_precision
 
 MAX_LENGTH = 256
 UNPUBLISHABLE = "unpublishable"  # the code of the finding that says why nothing can be published
+SEEN_BY_BASE = "seen_by_base"  # the code of the finding that counts test rows the base was trained on
 _LENGTH_SAMPLE = 4000
 _NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
     "epochs": (lambda value: 0 < value < math.inf, "a number above 0"),
@@ -80,7 +81,8 @@ def choose(request: Request, *, recipe: Recipe | None = None) -> Choice:
     lengths = _token_lengths(base, examples)
     training = recipe.training if recipe else _choose_training(request, base, examples, lengths)
     licences = Licences(base=base.licence, data=table.licence)
-    findings += [*_length_findings(lengths, training.max_length), *check_licences(licences), *hub_findings]
+    findings += [*_seen_findings(base, examples), *_length_findings(lengths, training.max_length)]
+    findings += [*check_licences(licences), *hub_findings]
     findings += _unmeasured_findings(examples)
     pinned = Recipe(
         task=task.name,
@@ -263,6 +265,23 @@ def _choose_training(request: Request, base: BaseModel, examples: Examples, leng
         "batch_rows": request.batch_rows,
     }
     return replace(training, **{name: value for name, value in given.items() if value is not None})
+
+
+def _seen_findings(base: BaseModel, examples: Examples) -> list[Finding]:
+    test = examples.frame.loc[examples.frame["split"] == "test", "key"]
+    seen = len(keys_learned_from(base, set(test)))  # no key is twice in the examples
+    if not seen:
+        return []
+    return [
+        Finding(
+            SEEN_BY_BASE,
+            "warning",
+            f"{base.id} was itself trained or tuned on {counted(seen, 'text', 'texts')} of the {len(test):,} test "
+            "rows; what is measured on them is too good.",
+            "Take the base that it was made from, or the seed and the splits that it was trained with.",
+            count=seen,
+        )
+    ]
 
 
 def _length_findings(lengths: np.ndarray, max_length: int) -> list[Finding]:
