@@ -318,6 +318,20 @@ def test_a_head_is_trained_while_its_loss_falls_though_few_rows_show_no_better_a
     assert best["step"] > most["step"] + 8  # the patience, in epochs of one step
 
 
+def test_report_and_card_say_that_the_paired_test_knows_no_documents(tmp_path, tiny_base):
+    frame = make_reviews(200)
+    frame["document"] = [f"d{number // 2}" for number in range(len(frame))]
+    frame.to_csv(tmp_path / "data.csv", index=False)
+
+    fly(Request(data=str(tmp_path / "data.csv"), home=tmp_path, base=str(tiny_base), epochs=1.0, publish=False))
+    run = open_run(tmp_path)
+
+    report = run.read_json("evaluation", "report.json")
+    assert report["test_rows_by"] == "documents"
+    assert "p may be too small" in report["mcnemar"]["words"]
+    assert report["mcnemar"]["words"] in run.path("card", "README.md").read_text("utf-8")
+
+
 def torch_equal(one, two) -> bool:
     import torch
 

@@ -130,6 +130,15 @@ def test_models_that_never_disagree_do_not_differ():
     assert mcnemar(same, same).p_value == 1.0
 
 
+def test_mcnemar_says_what_it_does_not_know_of_rows_that_share_documents():
+    paired = mcnemar(np.array([True] * 10), np.array([False] * 10))
+
+    words = paired.in_words("the new one", "the old one", share_documents=True)
+
+    assert words.startswith(paired.in_words("the new one", "the old one"))
+    assert "rows of one document are not: p may be too small" in words
+
+
 def test_a_weak_slice_is_found_and_a_small_one_is_not_judged():
     right = np.array([True] * 900 + [False] * 60 + [True] * 40 + [False] * 10)
     truth = np.array([0] * 900 + [1] * 100 + [2] * 10)

@@ -34,8 +34,12 @@ class PairedTest:
             "p_value": self.p_value,
         }
 
-    def in_words(self, first: str, second: str) -> str:
-        """One sentence a person can act on; the better one's accuracy comes first."""
+    def in_words(self, first: str, second: str, *, share_documents: bool = False) -> str:
+        """One sentence a person can act on; the better one's accuracy comes first.
+
+        share_documents: whether rows of one document are among them. They are right or wrong together, which the test
+        does not know; then it is said.
+        """
         scores = {first: self.first_accuracy, second: self.second_accuracy}
         better, worse = (first, second) if self.only_first > self.only_second else (second, first)
         if not self.is_significant:
@@ -44,9 +48,14 @@ class PairedTest:
         else:
             claim = f"{better} is better than {worse}"
         claim = claim[0].upper() + claim[1:] if claim.startswith("the ") else claim
+        doubt = (
+            " The test takes rows for independent, which rows of one document are not: p may be too small."
+            if share_documents
+            else ""
+        )
         return (
             f"{claim}: {scores[better]:.3f} against {scores[worse]:.3f} on the same "
-            f"{self.rows:,} test rows, McNemar p = {self.p_value:.2g}."
+            f"{self.rows:,} test rows, McNemar p = {self.p_value:.2g}.{doubt}"
         )
 
 

@@ -35,6 +35,7 @@ def evaluate(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
     classic = task.evaluate(truth, baseline_scores, groups=groups, seed=recipe.training.seed)
     right, classic_right = scores["test"].argmax(axis=1) == truth, baseline_scores.argmax(axis=1) == truth
     paired = mcnemar(right, classic_right)
+    verdict = paired.in_words("the fine-tuned model", "the baseline", share_documents=groups is not None)
     report = {
         "format": 1,
         "task": task.name,
@@ -50,7 +51,7 @@ def evaluate(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
             "metrics": {name: estimate.as_dict() for name, estimate in classic["metrics"].items()},
             "confusion": classic["confusion"],
         },
-        "mcnemar": {**paired.as_dict(), "words": paired.in_words("the fine-tuned model", "the baseline")},
+        "mcnemar": {**paired.as_dict(), "words": verdict},
         "worst_slices": worst_slices(right, truth, test["text"].str.split().str.len().to_numpy(), labels),
         "confused": confused_pairs(model["confusion"], labels),
         "signature": task.metrics_signature,
@@ -63,7 +64,7 @@ def evaluate(run: Run, recipe: Recipe, events: Events) -> dict[str, Any]:
         "f1_macro": model["metrics"]["f1_macro"].as_dict(),
         "baseline_accuracy": classic["metrics"]["accuracy"].as_dict(),
         "mcnemar_p": paired.p_value,
-        "verdict": report["mcnemar"]["words"],
+        "verdict": verdict,
     }
 
 

@@ -74,7 +74,8 @@ def _compare(run: Run, recipe: Recipe, hub: Hub, previous: str) -> dict[str, Any
     now_right = np.array([answer == true for answer, true in zip(said, truth, strict=True)])
     before_right = np.array([answer == true for answer, true in zip(before, truth, strict=True)])
     paired = mcnemar(now_right, before_right)
-    return {**paired.as_dict(), "words": paired.in_words("the new version", previous)}
+    words = paired.in_words("the new version", previous, share_documents="group" in test)
+    return {**paired.as_dict(), "words": words}
 
 
 def _comparable_rows(run: Run, folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
