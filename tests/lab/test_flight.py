@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from tests.lab.conftest import make_reviews
+from wingman.cli.main import cli
 from wingman.lab.errors import BaseModelError, RecipeError
 from wingman.lab.events import Events
 from wingman.lab.flight import begin, fly, reopen
@@ -330,6 +332,25 @@ def test_report_and_card_say_that_the_paired_test_knows_no_documents(tmp_path, t
     assert report["test_rows_by"] == "documents"
     assert "p may be too small" in report["mcnemar"]["words"]
     assert report["mcnemar"]["words"] in run.path("card", "README.md").read_text("utf-8")
+
+
+def test_the_command_names_its_own_run_though_another_began_later(tmp_path, tiny_base, reviews, monkeypatch):
+    from wingman.lab.steps import train
+
+    def begin_another(*given):
+        later = tmp_path / "runs" / "later" / "recipe.yaml"
+        later.parent.mkdir(parents=True)
+        later.write_text("format: 1\n")
+        return really_train(*given)
+
+    really_train = train.train
+    monkeypatch.setattr(train, "train", begin_another)
+    options = ["--home", str(tmp_path), "--base", str(tiny_base), "--epochs", "1", "--run-id", "mine", "--no-publish"]
+    done = CliRunner().invoke(cli, ["fly", str(reviews), *options])
+
+    assert done.exit_code == 0, done.output
+    assert f"The model is in {tmp_path / 'runs' / 'mine'}." in done.output
+    assert "publish mine --to" in done.output
 
 
 def torch_equal(one, two) -> bool:

@@ -186,12 +186,15 @@ def fly(
     if dry_run:
         _print_choice(choose(request, recipe=recipe), as_json=as_json)
         return
+    begun: list[Any] = []
     with make_progress() as progress:
-        result = fly_flight(request, recipe=recipe, listeners=[progress], run_name=run_id)
+        result = fly_flight(
+            request, recipe=recipe, listeners=[progress], run_name=run_id, on_begun=begun.append
+        )
     if as_json:
         click.echo(dump_strictly(result))
     else:
-        _print_result(result, request)
+        _print_result(result, request, begun[0])
 
 
 def _print_choice(choice: Any, *, as_json: bool) -> None:
@@ -232,9 +235,7 @@ def _print_choice(choice: Any, *, as_json: bool) -> None:
     click.echo(f"{'publish':>10}: {where}{but}")
 
 
-def _print_result(result: dict[str, Any], request: Any) -> None:
-    from wingman.lab.run import open_run
-
+def _print_result(result: dict[str, Any], request: Any, run: Any) -> None:
     accuracy, baseline = result["metrics"]["accuracy"], result["baseline"]["accuracy"]
     click.echo(
         f"\nAccuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
@@ -243,7 +244,6 @@ def _print_result(result: dict[str, Any], request: Any) -> None:
         f"{format_seconds(result['seconds'])} in all."
     )
     if result["url"] is None:
-        run = open_run(request.home)
         wingman, where = shown_program("wingman"), home_option(request.home)
         click.echo(f"The model is in {run.folder}.")
         click.echo(f"To publish it: {wingman} publish {run.id} --to NAMESPACE/NAME{where}")

@@ -137,11 +137,13 @@ def fly(
     listeners: Iterable[Listener] = (),
     run_name: str | None = None,
     on_choice: Callable[[Choice], None] = lambda choice: None,
+    on_begun: Callable[[Run], None] = lambda run: None,
 ) -> dict[str, Any]:
     """Fly from data to a published, served model, or go on with the flight this request began.
 
     run_name:  the run's folder name; None derives it from data and choices, which is how a killed flight is found.
     on_choice: told what the dry run found, before anything is trained.
+    on_begun:  told which run this is, once it has its folder.
     Returns the documented result object (`docs/flights.md`). Raises `LabError`; what was done until then is kept.
     """
     started = time.perf_counter()
@@ -159,6 +161,7 @@ def fly(
         flight = begin(
             request, recipe=recipe, custom=custom, events=events, run_name=run_name, on_choice=check
         )
+        on_begun(flight.run)
         if flight.hub is not None and flight.recipe.to is not None:
             relay = Relay(flight.hub, flight.run.id, _about(flight))
             events.listen(relay, replay=True)

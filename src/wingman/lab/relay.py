@@ -14,6 +14,7 @@ from typing import Any
 
 from wingman.lab.events import now
 from wingman.lab.hub import Hub
+from wingman.lab.strict_json import dump_strictly
 
 _EVERY_SECONDS = 1.0
 _MAX_WAITING = 10_000
@@ -62,7 +63,7 @@ class Relay:
         while is_open and not self._off:
             bundle, is_open = self._next_bundle()
             if bundle:
-                lines = "".join(json.dumps(entry, default=str) + "\n" for entry in bundle)
+                lines = "".join(dump_strictly(entry, default=str) + "\n" for entry in bundle)
                 self._request(
                     "POST",
                     f"{self._url}/{self._id}/events",
