@@ -6,10 +6,13 @@ and shuffles the order of the batches. The number of batches is the same in ever
 Trainer relies on to place its schedule, its checkpoints and its resumption.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
+
+from wingman.lab.training.precision import GIVE_BACK_EVERY, give_back_freed_memory
 
 # Rows trade places within this many batches of the sorted order: enough to vary the company of a row,
 # little enough to keep lengths alike (and the budget nearly exact).
@@ -33,6 +36,26 @@ class EncodedRows(Dataset):
         return EncodedRows(
             {name: [values[position] for position in positions] for name, values in self.columns.items()}
         )
+
+
+def in_order_of_length(
+    rows: EncodedRows,
+    collate: Callable[[list[dict]], dict],
+    device: Any,
+    *,
+    batch_rows: int,
+    progress: Callable[[int, int], None],
+) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """(positions, inputs without labels) of each batch, for a model that only predicts: this wastes no padding."""
+    order = np.argsort(rows.lengths, kind="stable")
+    for number, start in enumerate(range(0, len(order), batch_rows), start=1):
+        positions = order[start : start + batch_rows]
+        batch = collate([rows[position] for position in positions])
+        batch.pop("labels", None)
+        yield positions, {name: value.to(device) for name, value in batch.items()}
+        if number % GIVE_BACK_EVERY == 0:
+            give_back_freed_memory()
+        progress(start + len(positions), len(order))
 
 
 class TokenBudgetBatches(Sampler[list[int]]):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wingman.lab.training.batches import EncodedRows
+from wingman.lab.training.batches import EncodedRows, in_order_of_length
 
 
 class HeadOnStates(torch.nn.Module):
@@ -59,15 +59,10 @@ def first_token_states(
 ) -> np.ndarray:
     """The encoder's last state of each row's first token, (n, width) float32, in the order of `rows`."""
     model.eval()
-    order = np.argsort(rows.lengths, kind="stable")
     states = np.empty((len(rows), model.config.hidden_size), dtype=np.float32)
-    for start in range(0, len(order), batch_rows):
-        chosen = order[start : start + batch_rows]
-        batch = collate([rows[position] for position in chosen])
-        batch.pop("labels", None)
-        batch = {name: value.to(model.device) for name, value in batch.items()}
-        states[chosen] = model.base_model(**batch).last_hidden_state[:, 0].float().cpu().numpy()
-        progress(min(start + batch_rows, len(order)), len(order))
+    batches = in_order_of_length(rows, collate, model.device, batch_rows=batch_rows, progress=progress)
+    for positions, batch in batches:
+        states[positions] = model.base_model(**batch).last_hidden_state[:, 0].float().cpu().numpy()
     return states
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wingman.lab.training.batches import EncodedRows
+from wingman.lab.training.batches import EncodedRows, in_order_of_length
 
 MAX_ROWS = 20_000
 # Weak enough to tell rare classes apart, strong enough to leave the head small: a large one bends the encoder hard
@@ -140,20 +140,16 @@ def _inputs_of(
     hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     training = model.training
     model.eval()
-    order = np.argsort(rows.lengths, kind="stable")
     inputs = np.empty((len(rows), layer.in_features), dtype=np.float32)
+    batches = in_order_of_length(rows, collate, model.device, batch_rows=batch_rows, progress=progress)
     try:
-        for start in range(0, len(order), batch_rows):
-            part = order[start : start + batch_rows]
-            batch = collate([rows[position] for position in part])
-            batch.pop("labels", None)
+        for positions, batch in batches:
             seen.clear()
             with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
-                model(**{name: value.to(model.device) for name, value in batch.items()})
-            if len(seen) != 1 or seen[0].shape != (len(part), layer.in_features):
+                model(**batch)
+            if len(seen) != 1 or seen[0].shape != (len(positions), layer.in_features):
                 return None
-            inputs[part] = seen[0].float().cpu().numpy()
-            progress(min(start + batch_rows, len(order)), len(order))
+            inputs[positions] = seen[0].float().cpu().numpy()
     finally:
         hook.remove()
         model.train(training)

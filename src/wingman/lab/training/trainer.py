@@ -15,7 +15,8 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from wingman.lab.events import Events
 from wingman.lab.recipe import Training
-from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches
+from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches, in_order_of_length
+from wingman.lab.training.precision import GIVE_BACK_EVERY, give_back_freed_memory
 
 
 class TokenBudgetTrainer(Trainer):
@@ -56,6 +57,17 @@ class EventCallback(TrainerCallback):
         for name, value in (logs or {}).items():
             if name in ("loss", "learning_rate", "grad_norm") or name.startswith("eval_"):
                 self._events.metric(name, float(value), state.global_step)
+
+
+class GiveBackMemory(TrainerCallback):
+    """Keeps batches of ever other lengths from holding ever more memory."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        if state.global_step % GIVE_BACK_EVERY == 0:
+            give_back_freed_memory()
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        give_back_freed_memory()
 
 
 def with_token_budget(trainer_class: type[Trainer]) -> type[Trainer]:
@@ -159,24 +171,13 @@ def predict_in_order(
     batch_rows: int = 32,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """Raw outputs (n, k) in the order of `rows`; computed in order of length, which wastes no padding."""
+    """Raw outputs (n, k) in the order of `rows`; computed in order of length."""
     model.eval()
-    order = np.argsort(rows.lengths, kind="stable")
-    parts = []
-    for start in range(0, len(order), batch_rows):
-        batch = collate([rows[position] for position in order[start : start + batch_rows]])
-        batch.pop("labels", None)
-        parts.append(
-            model(**{name: value.to(model.device) for name, value in batch.items()})
-            .logits.float()
-            .cpu()
-            .numpy()
-        )
-        progress(min(start + batch_rows, len(order)), len(order))
-    outputs = np.concatenate(parts)
-    in_order = np.empty_like(outputs)
-    in_order[order] = outputs
-    return in_order
+    outputs = np.empty((len(rows), model.config.num_labels), dtype=np.float32)
+    batches = in_order_of_length(rows, collate, model.device, batch_rows=batch_rows, progress=progress)
+    for positions, batch in batches:
+        outputs[positions] = model(**batch).logits.float().cpu().numpy()
+    return outputs
 
 
 def build_trainer(
@@ -212,7 +213,7 @@ def build_trainer(
         processing_class=tokenizer if batches is not None else None,
         compute_metrics=compute_metrics,
         compute_loss_func=compute_loss,
-        callbacks=[EventCallback(events), *callbacks],
+        callbacks=[EventCallback(events), GiveBackMemory(), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     if arguments.train_sampling_strategy == "random":
