@@ -147,7 +147,7 @@ def read_base(folder: Path, *, id: str, revision: str | None) -> BaseModel:
 
 
 def keys_learned_from(base: BaseModel, keys: set[str]) -> set[str]:
-    """Those of `keys` (of `data.text.text_key`) whose texts the flight that made the base trained or tuned on.
+    """Those of `keys` (of `data.text.split_key`) whose texts the flight that made the base trained or tuned on.
 
     Empty where no flight made it. A base may be a stranger's: its file is read piece by piece, and need not be one.
     """
