@@ -128,6 +128,17 @@ def test_a_running_hub_is_found_after_the_clock_is_set(wingman: Commands, monkey
     assert find_running(load_settings({"home": wingman.home}, environ={})) is not None
 
 
+def test_the_demo_over_a_hub_without_its_administrator_says_what_to_do(wingman: Commands, tmp_path) -> None:
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(json.dumps({"users": [{"name": "ann", "admin": True}]}))
+    wingman("admin", "seed", str(accounts))
+
+    refused = wingman("demo", "--port", "0")
+
+    assert refused.returncode == 1
+    assert "Give the demo a folder of its own: --home" in refused.stderr
+
+
 def test_another_process_with_the_number_of_a_killed_hub_is_not_taken_for_it(wingman: Commands) -> None:
     wingman("up", "--detach", "--port", "0")
     note = wingman.home / "hub" / "running.json"

@@ -29,11 +29,21 @@ def demo(home: str | None, port: int | None) -> None:
     settings = load_settings({"home": home, "port": port})
     started = time.perf_counter()
     running = _hub(settings)
-    token = (settings.home / "admin-token").read_text().strip()
+    token = _admin_token(settings)
     _starter(settings, running, token)
     result = _flight(settings, running, token)
     _ask(result["endpoint"], token)
     _summary(settings, running, token, result, time.perf_counter() - started)
+
+
+def _admin_token(settings: Settings) -> str:
+    kept = settings.home / "admin-token"
+    if not kept.is_file():
+        raise click.ClickException(
+            f"The Hub in {settings.home} was set up by somebody (there is no {kept.name}), and the demo publishes as "
+            "its administrator. Give the demo a folder of its own: --home FOLDER."
+        )
+    return kept.read_text().strip()
 
 
 def _heading(number: int, title: str) -> None:

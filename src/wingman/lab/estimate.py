@@ -21,8 +21,9 @@ from wingman.lab.room import LIBRARIES_BYTES, available_memory, free_disk, gigab
 # on a 2023 server core; these are a cautious share of that.
 _FIRST_GUESS = {"bf16": 90e9, "fp32": 40e9}
 _EVALUATION_SECONDS = 12.0
-# Of memory, flights of MiniLM held 1.5 GB (features), 2.2 (sentences) and 4.7 (news) at their peak: what is freed between
-# steps stays with the process for a while (see `training/precision.py`), and two more engines are loaded after training.
+# Of memory, flights of MiniLM held 1.5 GB (features), 2.2 (sentences) and 4.7 (news) at their peak: what is freed
+# between steps stays with the process for a while (see `training/precision.py`), and two more engines are loaded
+# after training.
 _EXPORT_BYTES = 300_000_000
 _KEPT_SHARE = 2.4
 _TELLING_SECONDS = 30.0
