@@ -120,6 +120,16 @@ def test_unequal_classes_are_mentioned():
     assert "macro F1" in found(make_table(rows), "unbalanced").message
 
 
+def test_a_column_that_looks_like_the_document_can_be_left_alone():
+    table = make_table(good_rows())
+    table.frame["group"] = [f"group {number % 7}" for number in range(len(table))]
+
+    assert [guess.role for guess in recognise(table, {})] == ["text", "label", "document"]
+    assert [guess.role for guess in recognise(table, {"document": ""})] == ["text", "label"]
+    with pytest.raises(DataError, match="no column ''"):
+        recognise(table, {"label": ""})
+
+
 def test_a_column_of_free_text_is_not_a_label():
     frame = make_table(good_rows()).frame
     frame["label"] = [f"unique {i}" for i in range(40)]

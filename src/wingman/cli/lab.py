@@ -57,7 +57,7 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "columns",
             multiple=True,
             metavar="ROLE=NAME",
-            help="Which column is text, label or document. May be repeated.",
+            help="Which column is text, label or document (document= for none). May be repeated.",
         ),
         click.option("--encoding", help="Encoding of a text file. [UTF-8]"),
         click.option("--data-revision", metavar="REVISION", help="Revision of a Hub dataset."),

@@ -17,6 +17,7 @@ from wingman.lab.request import Request, run_id
 from wingman.lab.run import Run, hash_of
 from wingman.lab.steps import baseline, card, evaluate, export, prepare, publish, serve, train
 from wingman.lab.steps.choose import UNPUBLISHABLE, Choice, choose
+from wingman.lab.tasks import find_task
 from wingman.lab.training.openmp import let_waiting_threads_sleep
 
 LOCAL_STEPS = ("prepare", "baseline", "train", "evaluate", "export", "compare", "card")
@@ -339,12 +340,17 @@ def request_of(recipe: Recipe, request: Request) -> Request:
         base=request.base or (recipe.base.id if recipe.base.revision else None),
         base_revision=recipe.base.revision,
         data_revision=recipe.data.revision,
-        columns=dict(recipe.data.columns),
+        columns={**_no_column(recipe), **recipe.data.columns},
         encoding=recipe.data.encoding,
         repair=recipe.data.repair,
         method=recipe.training.method,
         seed=recipe.training.seed,
     )
+
+
+def _no_column(recipe: Recipe) -> dict[str, str]:
+    """What a recipe does not name stays out, though a column looks like it."""
+    return {role.name: "" for role in find_task(recipe.task).roles if not role.required}
 
 
 def result_of(flight: Flight, seconds: float) -> dict[str, Any]:

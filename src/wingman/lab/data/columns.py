@@ -26,11 +26,16 @@ _DOCUMENT_NAMES = (
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
-def check_named_columns(table: Table, named: Mapping[str, str], roles: Sequence[str]) -> None:
-    """Raise `DataError` when the person named a role or a column that does not exist."""
+def check_named_columns(table: Table, named: Mapping[str, str], roles: Mapping[str, bool]) -> None:
+    """Raise `DataError` when the person named a role or a column that does not exist.
+
+    roles: whether each is required; for another one "" says that no column plays it.
+    """
     for role, column in named.items():
         if role not in roles:
             raise DataError(f"This task has no role {role!r}; its roles are {', '.join(roles)}.")
+        if column == "" and not roles[role]:
+            continue
         if column not in table.frame.columns:
             raise DataError(
                 f"{table.source} has no column {column!r}. Its columns are: {', '.join(map(str, table.frame.columns))}."

@@ -194,7 +194,7 @@ def _unmeasured_findings(examples: Examples) -> list[Finding]:
             "warning",
             f"No test row shows {', '.join(names[:5])}: a document stays in one split, and there "
             "are too few documents with such rows.",
-            "Collect more of them; until then the figures leave that out.",
+            "Collect more of them; or let the rows of a document part: --column document=",
         )
     ]
 

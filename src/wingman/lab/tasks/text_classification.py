@@ -42,8 +42,11 @@ _DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2
 
 
 def recognise(table: Table, named: Mapping[str, str]) -> list[ColumnGuess]:
-    """A guess for text and label (and document, if there is one); columns the person named are taken as they are."""
-    check_named_columns(table, named, [_TEXT.name, _LABEL.name, _DOCUMENT.name])
+    """A guess for text and label (and document, if there is one).
+
+    Columns the person named are taken as they are; "" for the document says that there is none.
+    """
+    check_named_columns(table, named, {role.name: role.required for role in (_TEXT, _LABEL, _DOCUMENT)})
     guesses: list[ColumnGuess] = []
     taken = list(named.values())
     for role, score in ((_TEXT, _text_score), (_LABEL, _label_score)):
@@ -54,6 +57,8 @@ def recognise(table: Table, named: Mapping[str, str]) -> list[ColumnGuess]:
         if guess is not None:
             guesses.append(guess)
             taken.append(guess.column)
+    if named.get(_DOCUMENT.name) == "":
+        return guesses
     if _DOCUMENT.name in named:
         guesses.append(ColumnGuess(_DOCUMENT.name, named[_DOCUMENT.name], 1.0, "named by you"))
     elif (document := find_document_column(table, taken)) is not None:
