@@ -29,15 +29,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "flights.md"
 
 @dataclass(frozen=True)
 class Case:
-    """A set and the file it is flown from.
-
-    with_split: the file carries the fixed splits in a column. epochs: fewer than a flight takes by itself.
-    """
+    """A set and the file it is flown from; with_split: the file carries the fixed splits in a column."""
 
     starter_set: StarterSet
     file: str
     with_split: bool = True
-    epochs: float | None = None
 
 
 CASES = [
@@ -59,7 +55,7 @@ def fly_case(case: Case, home: Path, seed: int = 0) -> dict[str, Any]:
     run_name = f"benchmark-{case.starter_set.name}" + (f"-seed-{seed}" if seed else "")
     with make_progress() as progress:
         result = fly(
-            Request(data=str(data), home=home, publish=False, epochs=case.epochs, seed=seed),
+            Request(data=str(data), home=home, publish=False, seed=seed),
             listeners=[progress],
             run_name=run_name,
         )
