@@ -337,11 +337,11 @@ def test_report_and_card_say_that_the_paired_test_knows_no_documents(tmp_path, t
 def test_the_command_names_its_own_run_though_another_began_later(tmp_path, tiny_base, reviews, monkeypatch):
     from wingman.lab.steps import train
 
-    def begin_another(*given):
+    def begin_another(*given, **named):
         later = tmp_path / "runs" / "later" / "recipe.yaml"
         later.parent.mkdir(parents=True)
         later.write_text("format: 1\n")
-        return really_train(*given)
+        return really_train(*given, **named)
 
     really_train = train.train
     monkeypatch.setattr(train, "train", begin_another)
