@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
-from wingman.lab.training.precision import GIVE_BACK_EVERY, give_back_freed_memory
+from wingman.lab.training.precision import FreedMemory
 
 # Rows trade places within this many batches of the sorted order: enough to vary the company of a row,
 # little enough to keep lengths alike (and the budget nearly exact).
@@ -48,13 +48,13 @@ def in_order_of_length(
 ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """(positions, inputs without labels) of each batch, for a model that only predicts: this wastes no padding."""
     order = np.argsort(rows.lengths, kind="stable")
-    for number, start in enumerate(range(0, len(order), batch_rows), start=1):
+    freed = FreedMemory()
+    for start in range(0, len(order), batch_rows):
         positions = order[start : start + batch_rows]
         batch = collate([rows[position] for position in positions])
         batch.pop("labels", None)
         yield positions, {name: value.to(device) for name, value in batch.items()}
-        if number % GIVE_BACK_EVERY == 0:
-            give_back_freed_memory()
+        freed.give_back_now_and_then()
         progress(start + len(positions), len(order))
 
 

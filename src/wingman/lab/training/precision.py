@@ -3,10 +3,12 @@
 import ctypes
 import functools
 import platform
+import time
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _MMAP_ABOVE = 32 << 20  # the most glibc accepts (HEAP_MAX_SIZE / 2)
 _KEEP_FREE = 1 << 30
+_GIVE_BACK_SECONDS = 20.0
 
 
 def native_precision() -> str:
@@ -19,18 +21,23 @@ def native_precision() -> str:
     return "bf16" if any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16")) else "fp32"
 
 
-GIVE_BACK_EVERY = 10
-"""Batches after which `give_back_freed_memory` is worth its while."""
-
-
-def give_back_freed_memory() -> None:
-    """Return freed memory between blocks in use to the kernel (where the C library is glibc; malloc_trim(3)).
+class FreedMemory:
+    """Returns freed memory between blocks in use to the kernel (where the C library is glibc; malloc_trim(3)).
 
     Batches of ever other lengths ask for blocks of ever other sizes and leave more and more of it: on news texts a
-    training grew from 3 GB to 7. To be called now and then: what is given back has to be faulted in again.
+    training grew from 3 GB to 7, and stays below 5 so. What is given back has to be faulted in again: every twenty
+    seconds that costs no speed that could be measured.
     """
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+
+    def __init__(self) -> None:
+        self._given_back_at = time.monotonic()
+
+    def give_back_now_and_then(self) -> None:
+        """To be called after each batch."""
+        moment = time.monotonic()
+        if moment - self._given_back_at >= _GIVE_BACK_SECONDS and platform.libc_ver()[0] == "glibc":
+            self._given_back_at = moment
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from wingman.lab.events import Events
 from wingman.lab.recipe import Training
 from wingman.lab.training.batches import EncodedRows, TokenBudgetBatches, in_order_of_length
-from wingman.lab.training.precision import GIVE_BACK_EVERY, give_back_freed_memory
+from wingman.lab.training.precision import FreedMemory
 
 
 class TokenBudgetTrainer(Trainer):
@@ -62,12 +62,11 @@ class EventCallback(TrainerCallback):
 class GiveBackMemory(TrainerCallback):
     """Keeps batches of ever other lengths from holding ever more memory."""
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        if state.global_step % GIVE_BACK_EVERY == 0:
-            give_back_freed_memory()
+    def __init__(self) -> None:
+        self._freed = FreedMemory()
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        give_back_freed_memory()
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        self._freed.give_back_now_and_then()
 
 
 def with_token_budget(trainer_class: type[Trainer]) -> type[Trainer]:
