@@ -12,6 +12,8 @@ from wingman.lab.hub import Hub
 from wingman.lab.relay import Relay
 from wingman.lab.steps import serve
 
+pytestmark = pytest.mark.slow
+
 
 class Misbehaving(ThreadingHTTPServer):
     """Answers POST with the `statuses`, one after another, the last one for ever; waits for `gate` first."""
