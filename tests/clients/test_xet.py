@@ -165,12 +165,17 @@ def test_after_a_xorb_was_lost_a_new_epoch_makes_clients_send_it_again(
     assert_readable_whole(client, repo_id, uploaded, source.read_bytes())
 
 
-def test_a_hub_that_was_begun_anew_at_the_same_address_gets_everything_again(make_client, tmp_path):
-    """The client's cache tells Hubs apart by their address alone: the new one must have another."""
-    source = tmp_path / "again.bin"
-    write_random(source, 3 * MB)
+@pytest.fixture
+def own_hub(tmp_path):
+    """One that a test may stop, delete and put back."""
     hub = LiveHub(tmp_path / "home")
-    client = make_client(url=hub.url)
+    yield hub
+    hub.stop()
+
+
+def test_a_hub_that_was_begun_anew_at_the_same_address_gets_everything_again(make_client, own_hub, source):
+    """The client's cache tells Hubs apart by their address alone: the new one must have another."""
+    hub, client = own_hub, make_client(url=own_hub.url)
     client.call("create_repo", repo_id="alice/again")
     upload(client, "alice/again", source)
     hub.stop()
@@ -183,14 +188,10 @@ def test_a_hub_that_was_begun_anew_at_the_same_address_gets_everything_again(mak
     (uploaded,) = upload(client, "alice/again", source)
 
     assert_readable_whole(client, "alice/again", uploaded, source.read_bytes())
-    hub.stop()
 
 
-def test_what_a_restored_hub_lost_is_sent_again(make_client, tmp_path):
-    source = tmp_path / "lost.bin"
-    write_random(source, 3 * MB)
-    hub = LiveHub(tmp_path / "home")
-    client = make_client(url=hub.url)
+def test_what_a_restored_hub_lost_is_sent_again(make_client, own_hub, source, tmp_path):
+    hub, client = own_hub, make_client(url=own_hub.url)
     client.call("create_repo", repo_id="alice/lost")
     hub.stop()
     shutil.copytree(hub.home, tmp_path / "backup")
@@ -205,7 +206,6 @@ def test_what_a_restored_hub_lost_is_sent_again(make_client, tmp_path):
     (uploaded,) = upload(client, "alice/lost", source)
 
     assert_readable_whole(client, "alice/lost", uploaded, source.read_bytes())
-    hub.stop()
 
 
 def assert_readable_whole(client, repo_id, uploaded, data: bytes) -> None:

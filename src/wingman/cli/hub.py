@@ -330,11 +330,9 @@ def restored(home: str | None, config: Path | None) -> None:
 
     Clients remember which parts of large files the Hub has. From now on they forget it, and send again what was lost.
     """
-    from wingman.hub.app import open_store
-    from wingman.hub.database import now
+    from wingman.hub.app import open_hub
 
-    store = open_store(load_settings({"home": home}, config=config))
-    with store.write() as tx:
-        tx.chunks.start_epoch(at=now())
-    store.close()
+    hub = open_hub(load_settings({"home": home}, config=config))
+    hub.xet.start_epoch()
+    hub.close()
     click.echo("Clients will send again what this Hub does not have.")
